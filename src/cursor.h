@@ -1,0 +1,17 @@
+/* cursor.h: a position in a log, "<log id>-<seq>": I have everything up to it. */
+#ifndef BH_CURSOR_H
+#define BH_CURSOR_H
+
+#include "base.h"
+
+struct bh_cursor {
+    char log_id[BH_LOG_ID_LEN + 1]; /* "" where there is none */
+    int64_t seq;
+};
+
+/* False where the text is not of the form; *OUT is then left as it was. */
+bool bh_cursor_parse(struct bh_cursor *out, const char *p, size_t len);
+/* Writes at most BH_CURSOR_MAX bytes with the NUL; returns the length. */
+size_t bh_cursor_format(char *out, const char *log_id, int64_t seq);
+
+#endif

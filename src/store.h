@@ -1,0 +1,123 @@
+/*
+ * store.h: the event log, a SQLite database. Only src/store*.c know SQLite.
+ *
+ * SQLite before 3.51.3 can corrupt a WAL database when one connection commits
+ * while another checkpoints. So whoever writes holds an exclusive flock(2) on
+ * "<path>.lock" from before BEGIN IMMEDIATE until its checkpoint is done, no
+ * connection checkpoints when it closes, and everybody else opens read-only.
+ * Readers hold no transaction between two calls.
+ *
+ * A handle belongs to one thread at a time and does not survive fork(2).
+ * Functions return 0 or a negative errno: -EBUSY where the log is locked for
+ * longer than the handle waits, -EIO or -ENOSPC from the disk, -EINVAL for a
+ * file that is no log of ours, -ENOMEM. bh_store_error() has SQLite's words.
+ */
+#ifndef BH_STORE_H
+#define BH_STORE_H
+
+#include "base.h"
+#include "buf.h"
+
+struct bh_store;
+
+enum bh_sync { BH_SYNC_FULL, BH_SYNC_NORMAL };
+
+/*
+ * Open for writing: creates the file (mode 0660 less umask) or migrates it, under the
+ * lock. With SYNC_NORMAL and after a reboot the sequence is moved on by a
+ * million, since commits that a power failure took back may have been seen.
+ */
+int bh_store_open_writer(struct bh_store **out, const char *path,
+                         enum bh_sync sync);
+/* -ENOENT where there is no log yet, -EINVAL where its version is another. */
+int bh_store_open_reader(struct bh_store **out, const char *path);
+void bh_store_close(struct bh_store *s); /* NULL is fine */
+/* SQLite's last words on this handle; valid until the next call. */
+const char *bh_store_error(const struct bh_store *s);
+const char *bh_store_log_id(const struct bh_store *s); /* BH_LOG_ID_LEN digits */
+
+/* ---- writing: between begin and commit the flock is held ---- */
+
+int bh_store_begin(struct bh_store *s);
+
+/* An event ready to be stored. BODY is the compact JSON text as published. */
+struct bh_row {
+    struct bh_str domain, org, property; /* property.p NULL: none */
+    struct bh_str event_id, event_type, publisher;
+    int64_t timestamp;
+    struct bh_str body;
+};
+enum bh_stored { BH_STORED, BH_DUPLICATE, BH_CONFLICT };
+/*
+ * Append, unless (domain, org, event_id) is there. *SEQ is the new or the first
+ * seq. SAME decides whether the stored body and the new one say the same.
+ * Never uses up a seq without storing.
+ */
+int bh_store_append(struct bh_store *s, const struct bh_row *row,
+                    bool (*same)(struct bh_str stored, struct bh_str body),
+                    int64_t *seq, enum bh_stored *what);
+
+/* A savepoint around one request, so that it alone can be taken back. */
+int bh_store_mark(struct bh_store *s);
+int bh_store_unmark(struct bh_store *s, bool keep);
+
+struct bh_refused {
+    struct bh_str domain, org, subject; /* org may be empty */
+    struct bh_str code, pointer, detail, request_id;
+    int64_t bytes; /* the request's body */
+};
+/* Keeps the newest KEEP rows. */
+int bh_store_refusal(struct bh_store *s, const struct bh_refused *r,
+                     int64_t keep);
+
+/* Delete events with stored_at < BEFORE_MS, oldest first, at most LIMIT; the
+ * highest seq that went is remembered (bh_span.pruned). *N: how many went. */
+int bh_store_prune(struct bh_store *s, int64_t before_ms, int limit, int *n);
+
+/* Commit, checkpoint where the WAL has grown, release the lock. After a
+ * failure nothing of the transaction is stored and the lock is released. */
+int bh_store_commit(struct bh_store *s);
+void bh_store_rollback(struct bh_store *s);
+
+/* ---- reading ---- */
+
+struct bh_span {
+    int64_t head;   /* the last seq; 0 in a new log */
+    int64_t pruned; /* the highest seq ever pruned; 0 if none */
+};
+int bh_store_span(struct bh_store *s, struct bh_span *out);
+
+/* *CHANGED: another connection has committed since the last call (PRAGMA
+ * data_version). Cheap enough for ten times a second. */
+int bh_store_changed(struct bh_store *s, bool *changed);
+
+/* Whether PATH now names another file than the one that is open. */
+bool bh_store_replaced(const struct bh_store *s);
+
+/* A stored event as it is read; the strings live until the callback returns. */
+struct bh_event_row {
+    int64_t seq;
+    int64_t stored_at; /* wall clock, ms */
+    struct bh_str domain, org, property; /* property.p NULL: none */
+    struct bh_str event_id, event_type;
+    struct bh_str body;
+};
+/* Return false to stop before the next row. */
+typedef bool bh_row_fn(void *arg, const struct bh_event_row *row);
+
+/* All domains, seq > AFTER, ascending, at most LIMIT rows. */
+int bh_store_follow(struct bh_store *s, int64_t after, int limit, bh_row_fn *fn,
+                    void *arg);
+/* One channel, seq > AFTER, ascending, at most LIMIT rows. ALL: no filter; else
+ * the N properties and the events without one. */
+int bh_store_page(struct bh_store *s, struct bh_str domain, struct bh_str org,
+                  bool all, const struct bh_str *properties, size_t n,
+                  int64_t after, int limit, bh_row_fn *fn, void *arg);
+/* *SEQ: the last seq whose stored_at is before WALL_MS, looking back from the
+ * head; 0 if there is none. Assumes stored_at hardly ever goes back. */
+int bh_store_before(struct bh_store *s, int64_t wall_ms, int64_t *seq);
+/* *ANY: whether the channel has an event in (AFTER, UPTO]. */
+int bh_store_between(struct bh_store *s, struct bh_str domain,
+                     struct bh_str org, int64_t after, int64_t upto, bool *any);
+
+#endif

@@ -1,0 +1,198 @@
+#include "base.h"
+#include "follow.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "clock.h"
+#include "deliver.h"
+#include "log.h"
+#include "memo.h"
+
+uint32_t
+bh_follow_woken(const struct bh_broker *b, int64_t seq)
+{
+    const struct bh_recent *r = &b->recent[seq & (BH_RECENT - 1)];
+
+    return r->seq == seq ? r->woken : 0;
+}
+
+static void
+set_head(struct bh_broker *b, int64_t seq, uint32_t woken)
+{
+    b->head = seq;
+    b->recent[seq & (BH_RECENT - 1)] = (struct bh_recent){seq, woken};
+}
+
+/* When an event that was stored at STORED_AT leaves memory. The wall clock may
+ * have been set in between: never more than the configured time from now. */
+static int64_t
+expiry(const struct bh_broker *b, int64_t stored_at)
+{
+    int64_t ttl = b->conf->broker.buffer_ms;
+    int64_t age = bh_wall_ms() - stored_at;
+
+    if (age < 0) age = 0;
+    return b->now + (age < ttl ? ttl - age : 0);
+}
+
+static bool
+take_row(void *arg, const struct bh_event_row *row)
+{
+    struct bh_broker *b = arg;
+    int64_t expires = expiry(b, row->stored_at);
+    struct bh_channel *ch = bh_channel_find(b, row->domain, row->org);
+    uint32_t woken = 0;
+
+    b->stats.published++;
+    /* Whoever waits gets it, however old it is. */
+    if (expires > b->now && !ch) ch = bh_channel_get(b, row->domain, row->org);
+    if (ch && (expires > b->now || ch->n_waiters > 0)) {
+        woken = bh_deliver_count(ch, row->property);
+        bh_channel_touch(b, ch);
+        bh_channel_push(b, ch, row->seq, row->body, row->property, expires);
+        bh_deliver_mark(b, ch);
+    } else {
+        bh_channel_skip(b, ch, row->seq); /* no room, or too old for anybody */
+    }
+    set_head(b, row->seq, woken);
+    return true;
+}
+
+static void
+tell_of_gap(struct bh_waiter *w)
+{
+    bh_deliver_gap(w, BH_GAP_LOG);
+}
+
+/* Everything in memory belongs to a log that is not there any more. */
+static void
+forget_log(struct bh_broker *b, int64_t head)
+{
+    b->head = head;
+    bh_waiters_each(b, tell_of_gap);
+    bh_memos_clear(b);
+    bh_channels_clear(b, head);
+    memset(b->recent, 0, BH_RECENT * sizeof *b->recent);
+}
+
+/* Whether the log just opened goes on where reading stopped: the same log, and
+ * not an earlier state of it, as a restored backup is. */
+static int
+goes_on(struct bh_broker *b, bool *same)
+{
+    struct bh_span span;
+    int rc = bh_store_span(b->store, &span);
+
+    *same = rc == 0 && span.head >= b->head &&
+            strcmp(b->log_id, bh_store_log_id(b->store)) == 0;
+    return rc;
+}
+
+/* Another log is read from where the buffers of a broker that had run all along
+ * would begin. */
+static int
+start_reading(struct bh_broker *b)
+{
+    int64_t seq = 0, from = bh_wall_ms() - b->conf->broker.buffer_ms;
+    bool same;
+    int rc = goes_on(b, &same);
+
+    b->unread = true;
+    if (rc < 0 || same) return rc;
+    rc = bh_store_before(b->store, from, &seq);
+    if (rc < 0) return rc;
+    /* The cursors that are handed out from now on name the new log. */
+    memcpy(b->log_id, bh_store_log_id(b->store), sizeof b->log_id);
+    forget_log(b, seq);
+    bh_log(BH_NOTICE, "following log %s from %lld", b->log_id, (long long)seq);
+    return 0;
+}
+
+static void
+close_log(struct bh_broker *b)
+{
+    bh_store_close(b->store);
+    b->store = NULL;
+}
+
+static void
+open_log(struct bh_broker *b)
+{
+    int rc = bh_store_open_reader(&b->store, b->conf->log.path);
+
+    if (rc == 0) rc = start_reading(b);
+    if (rc == 0) return;
+    /* Not there yet is no news: the first worker lays it. */
+    if (rc != -ENOENT)
+        bh_log(BH_WARN, "can't follow the log %s: %s; trying again",
+               b->conf->log.path,
+               b->store ? bh_store_error(b->store) : strerror(-rc));
+    close_log(b);
+}
+
+void
+bh_follow_read(struct bh_broker *b)
+{
+    int64_t before = b->head;
+    int rc;
+
+    b->behind = false;
+    if (!b->store) return;
+    rc = bh_store_follow(b->store, b->head, BH_FOLLOW_ROWS, take_row, b);
+    b->unread = rc < 0; /* ask again at the next check */
+    if (rc < 0 && rc != -EBUSY) {
+        bh_log(BH_WARN, "reading the log: %s; opening it again",
+               bh_store_error(b->store));
+        close_log(b);
+        return;
+    }
+    b->behind = b->head - before >= BH_FOLLOW_ROWS;
+}
+
+/* A restored backup can end before what has been read. */
+static bool
+went_back(struct bh_broker *b)
+{
+    struct bh_span span;
+
+    return bh_store_span(b->store, &span) == 0 && span.head < b->head;
+}
+
+static void
+check_changed(struct bh_broker *b)
+{
+    bool changed = false;
+    int rc = bh_store_changed(b->store, &changed);
+
+    b->check_at = b->now + BH_FOLLOW_CHECK_MS;
+    if (rc < 0 && rc != -EBUSY) {
+        close_log(b);
+        return;
+    }
+    if (changed && went_back(b)) {
+        bh_log(BH_WARN,
+               "the log ends before %lld, which was read already: clients are "
+               "told of a gap",
+               (long long)b->head);
+        close_log(b);
+        open_log(b);
+    } else if (changed) {
+        bh_follow_read(b);
+    }
+}
+
+void
+bh_follow_tick(struct bh_broker *b)
+{
+    if (b->now >= b->stat_at) {
+        b->stat_at = b->now + BH_FOLLOW_STAT_MS;
+        if (b->store && bh_store_replaced(b->store)) close_log(b);
+        if (!b->store) open_log(b);
+    }
+    if (!b->store) return;
+    if (b->behind || b->unread)
+        bh_follow_read(b);
+    else if (b->now >= b->check_at)
+        check_changed(b);
+}

@@ -1,0 +1,248 @@
+/* bellhopd: the broker. Starts in the order in which main reads. */
+#include "base.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "broker.h"
+#include "conn.h"
+#include "log.h"
+#include "sock.h"
+
+#ifndef PACKAGE_VERSION
+#define PACKAGE_VERSION "unreleased"
+#endif
+#ifndef BH_DEFAULT_CONF
+#define BH_DEFAULT_CONF "/etc/bellhop/bellhop.conf"
+#endif
+
+#define BACKLOG 1024
+
+static const char usage[] =
+    "Usage: bellhopd [OPTION]...\n"
+    "Hold the waiting subscribers of Bellhop and answer them as events come.\n"
+    "\n"
+    "  -c, --config=FILE    read FILE instead of " BH_DEFAULT_CONF "\n"
+    "  -t, --test           check the configuration and leave\n"
+    "  -d, --daemon         go to the background once the socket is open\n"
+    "  -p, --pid-file=FILE  write the process id to FILE\n"
+    "  -h, --help           print this and leave\n"
+    "  -V, --version        print the version and leave\n"
+    "\n"
+    "It stays in the foreground and logs to stderr unless told otherwise.\n"
+    "SIGTERM: answer everybody and leave. SIGHUP: read the configuration "
+    "again.\n"
+    "\n"
+    "Example: bellhopd -t -c ./bellhop.conf && bellhopd -c ./bellhop.conf\n";
+
+struct options {
+    const char *conf;
+    const char *pid_file;
+    bool test, daemon;
+};
+
+static void
+parse(struct options *o, int argc, char **argv)
+{
+    static const struct option longs[] = {
+        {"config", required_argument, NULL, 'c'},
+        {"test", no_argument, NULL, 't'},
+        {"daemon", no_argument, NULL, 'd'},
+        {"pid-file", required_argument, NULL, 'p'},
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},
+        {NULL, 0, NULL, 0}};
+    int c;
+
+    while ((c = getopt_long(argc, argv, "c:tdp:hV", longs, NULL)) != -1) {
+        switch (c) {
+        case 'c':
+            o->conf = optarg;
+            break;
+        case 't':
+            o->test = true;
+            break;
+        case 'd':
+            o->daemon = true;
+            break;
+        case 'p':
+            o->pid_file = optarg;
+            break;
+        case 'h':
+            fputs(usage, stdout);
+            exit(EX_OK);
+        case 'V':
+            puts("bellhopd " PACKAGE_VERSION);
+            exit(EX_OK);
+        default:
+            fputs("Try 'bellhopd --help'.\n", stderr);
+            exit(EX_USAGE);
+        }
+    }
+    if (optind < argc)
+        bh_die(EX_USAGE, "unexpected argument %s; try --help", argv[optind]);
+}
+
+static void
+print_mistake(void *arg, const char *message)
+{
+    (void)arg;
+    bh_log(BH_ERROR, "%s", message);
+}
+
+static struct bh_conf *
+read_conf(const char *path)
+{
+    struct bh_conf *c = bh_conf_read(path, print_mistake, NULL);
+
+    if (!c)
+        bh_die(EX_CONFIG,
+               "the configuration %s can't be used; correct it and "
+               "check it with -t",
+               path);
+    return c;
+}
+
+/* systemd's socket, or one of our own, whose file is ours to remove. */
+static int
+open_socket(const struct bh_conf *c, bool *own)
+{
+    int fd = 3;
+
+    *own = bh_sock_inherited() < 1;
+    if (*own)
+        fd = bh_sock_listen(c->broker.socket, SOCK_SEQPACKET, 0660, BACKLOG);
+    if (fd < 0)
+        bh_die(fd == -EADDRINUSE ? EX_UNAVAILABLE : EX_CANTCREAT,
+               "can't listen on %s: %s%s", c->broker.socket, strerror(-fd),
+               fd == -EADDRINUSE ? "; another broker runs there" : "");
+    return fd;
+}
+
+struct signals {
+    struct bh_source source;
+    struct bh_broker *broker;
+};
+
+/* What can change while waiters wait; paths need a restart. */
+static void
+reload(struct bh_broker *b)
+{
+    struct bh_conf *c = bh_conf_read(b->conf->path, print_mistake, NULL);
+
+    if (!c) {
+        bh_log(BH_ERROR, "the configuration stays as it was");
+        return;
+    }
+    if (strcmp(c->broker.socket, b->conf->broker.socket) != 0 ||
+        strcmp(c->log.path, b->conf->log.path) != 0)
+        bh_log(BH_WARN, "another socket or log takes effect at a restart");
+    bh_conf_free(b->conf);
+    b->conf = c;
+    bh_log_level(c->log_level);
+    bh_log(BH_NOTICE, "configuration read again");
+}
+
+static void
+serve_signal(struct bh_source *s, uint32_t events)
+{
+    struct signals *sig = bh_container_of(s, struct signals, source);
+    struct signalfd_siginfo info;
+
+    (void)events;
+    if (read(s->fd, &info, sizeof info) != (ssize_t)sizeof info) return;
+    if (info.ssi_signo == SIGHUP) {
+        bh_notify("RELOADING=1");
+        reload(sig->broker);
+        bh_notify("READY=1");
+    } else {
+        sig->broker->loop.stop = true;
+    }
+}
+
+static void
+take_signals(struct signals *s, struct bh_broker *b)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    s->broker = b;
+    s->source.serve = serve_signal;
+    s->source.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (s->source.fd < 0 || bh_loop_add(&b->loop, &s->source, EPOLLIN) < 0)
+        bh_die(EX_OSERR, "can't wait for signals: %s", strerror(errno));
+}
+
+static void
+write_pid(const char *path)
+{
+    FILE *f = path ? fopen(path, "we") : NULL;
+
+    if (!path) return;
+    if (!f || fprintf(f, "%ld\n", (long)getpid()) < 0 || fclose(f) != 0)
+        bh_die(EX_CANTCREAT, "can't write %s: %s", path, strerror(errno));
+}
+
+static void
+serve(struct bh_broker *b)
+{
+    int rc;
+
+    bh_log(BH_NOTICE, "ready: room for %zu waiters and %d channels",
+           b->max_waiters, b->conf->broker.channels);
+    bh_notify("READY=1");
+    rc = bh_loop_run(&b->loop);
+    bh_notify("STOPPING=1");
+    if (rc < 0) bh_log(BH_ERROR, "waiting for events: %s", strerror(-rc));
+    bh_log(BH_NOTICE, "leaving: answering %zu waiters", b->n_waiters);
+    bh_broker_drain(b);
+}
+
+int
+main(int argc, char **argv)
+{
+    struct options o = {.conf = BH_DEFAULT_CONF};
+    static struct bh_broker broker;
+    static struct signals signals;
+    bool own;
+    int fd;
+
+    bh_log_open("bellhopd", false);
+    parse(&o, argc, argv);
+    struct bh_conf *conf = read_conf(o.conf);
+    if (o.test) {
+        bh_conf_free(conf);
+        puts("bellhopd: the configuration is good");
+        return EX_OK;
+    }
+    bh_log_open("bellhopd", conf->syslog);
+    bh_log_level(conf->log_level);
+    fd = open_socket(conf, &own);
+    if (o.daemon && daemon(1, 0) < 0)
+        bh_die(EX_OSERR, "can't go to the background: %s", strerror(errno));
+    write_pid(o.pid_file);
+    if (bh_broker_init(&broker, conf) < 0)
+        bh_die(EX_OSERR, "no memory or descriptors to start with");
+    take_signals(&signals, &broker);
+    if (bh_conn_listen(&broker, fd) < 0)
+        bh_die(EX_OSERR, "can't serve %s", broker.conf->broker.socket);
+    serve(&broker);
+    if (own) unlink(broker.conf->broker.socket);
+    close(signals.source.fd);
+    bh_broker_fini(&broker);
+    if (o.pid_file) unlink(o.pid_file);
+    return EX_OK;
+}

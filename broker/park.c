@@ -1,0 +1,166 @@
+#include "base.h"
+#include "park.h"
+
+#include <string.h>
+
+#include "clock.h"
+#include "deliver.h"
+
+/* The log can't say: don't claim that nothing is missing. */
+static enum bh_gap
+ask_log(struct bh_broker *b, const struct bh_park *p, struct bh_channel *ch,
+        int64_t cursor)
+{
+    struct bh_span span;
+    bool any = true;
+
+    if (!b->store || bh_store_span(b->store, &span) < 0) return BH_GAP_EVICTED;
+    if (cursor < span.pruned) return BH_GAP_EXPIRED;
+    if (bh_store_between(b->store, p->domain, p->org, cursor, ch->floor, &any) <
+        0)
+        return BH_GAP_EVICTED;
+    if (any) return BH_GAP_EVICTED;
+    ch->floor = cursor; /* nothing of the channel lies between */
+    return BH_GAP_NONE;
+}
+
+/* Whether CURSOR lies beyond the end of the log itself, as after a restore. */
+static bool
+beyond(struct bh_broker *b, int64_t cursor)
+{
+    struct bh_span span;
+
+    if (cursor <= b->head) return false;
+    if (!b->store || bh_store_span(b->store, &span) < 0) return false;
+    return cursor > span.head;
+}
+
+/* Set where the waiter stands; a gap where its events can't all be had. */
+static enum bh_gap
+judge(struct bh_broker *b, const struct bh_park *p, struct bh_channel *ch,
+      struct bh_waiter *w)
+{
+    int64_t seq =
+        p->has_cursor ? p->cursor_seq : bh_memo_seq(b, bh_waiter_memo(w));
+
+    w->since = ch->floor;
+    if (p->has_cursor && (p->cursor_log.len != BH_LOG_ID_LEN ||
+                          memcmp(p->cursor_log.p, b->log_id, BH_LOG_ID_LEN)))
+        return BH_GAP_LOG;
+    if (seq < 0) return BH_GAP_NONE;
+    if (beyond(b, seq)) return BH_GAP_LOG;
+    w->since = seq;
+    return seq < ch->floor ? ask_log(b, p, ch, seq) : BH_GAP_NONE;
+}
+
+/* The older request of the same client makes way. */
+static void
+supersede(struct bh_broker *b, struct bh_user *u, struct bh_channel *ch,
+          struct bh_str client)
+{
+    if (client.len == 0) return;
+    bh_list_each_safe (l, next, &u->waiters) {
+        struct bh_waiter *w = bh_container_of(l, struct bh_waiter, in_user);
+        struct bh_str c = bh_waiter_word(w, BH_W_CLIENT);
+
+        if (w->channel != ch || c.len != client.len ||
+            memcmp(c.p, client.p, c.len) != 0)
+            continue;
+        b->stats.superseded++;
+        bh_waiter_refuse(w, BH_SUPERSEDED);
+        return; /* there is never more than one, and U may be gone now */
+    }
+}
+
+static bool
+overloaded(const struct bh_broker *b, const struct bh_waiter *w)
+{
+    /* W is counted already. */
+    return b->n_waiters > b->max_waiters ||
+           w->channel->n_waiters >
+               (uint32_t)b->conf->broker.waiters_per_channel ||
+           w->user->n_waiters > (uint32_t)b->conf->broker.waiters_per_user;
+}
+
+static int64_t
+deadline(const struct bh_broker *b, const struct bh_waiter *w, uint32_t wait)
+{
+    uint32_t jitter = (uint32_t)b->conf->broker.poll_jitter_ms;
+    int64_t at = b->now + wait;
+
+    if (wait == BH_WAIT_DEFAULT)
+        at = b->now + b->conf->broker.poll_ms + bh_random_below(jitter + 1);
+    return at < w->expires ? at : w->expires;
+}
+
+/* Attached and judged: answer now, or wait. */
+static void
+answer_or_wait(struct bh_waiter *w, const struct bh_park *p, enum bh_gap gap)
+{
+    struct bh_broker *b = w->broker;
+
+    if (gap != BH_GAP_NONE) {
+        bh_deliver_gap(w, gap);
+    } else if (w->expires <= b->now || p->wait_ms == 0 || bh_deliver_owed(w)) {
+        bh_deliver_finish(w);
+    } else if (overloaded(b, w) ||
+               bh_waiter_park(w, deadline(b, w, p->wait_ms)) < 0) {
+        bh_deliver_overloaded(w);
+    } else if (w->remembered) {
+        bh_memo_set(b, bh_waiter_memo(w), w->since);
+    }
+}
+
+/* Into its channel and user, which are made where they are missing. */
+static bool
+attach(struct bh_waiter *w, const struct bh_park *p)
+{
+    struct bh_broker *b = w->broker;
+    struct bh_channel *ch = bh_channel_get(b, p->domain, p->org);
+    struct bh_user *u = NULL;
+
+    if (ch) u = bh_user_get(&b->users, p->org, p->user);
+    if (u) bh_waiter_attach(w, ch, u);
+    return u != NULL;
+}
+
+void
+bh_park(struct bh_broker *b, const struct bh_park *p, int fd)
+{
+    struct bh_waiter *w = bh_waiter_new(b, p, fd);
+    struct bh_channel *ch;
+    struct bh_user *u;
+
+    b->stats.polls++;
+    if (!w) return;
+    if (b->log_id[0] == '\0') {
+        bh_waiter_refuse(w, BH_LOG_UNAVAILABLE);
+        return;
+    }
+    ch = bh_channel_find(b, p->domain, p->org);
+    u = bh_user_find(&b->users, p->org, p->user);
+    if (ch && u) supersede(b, u, ch, p->client_id);
+    if (!attach(w, p)) {
+        w->since = p->has_cursor ? p->cursor_seq : b->floor;
+        bh_deliver_overloaded(w);
+        return;
+    }
+    answer_or_wait(w, p, judge(b, p, w->channel, w));
+}
+
+void
+bh_park_expire(struct bh_broker *b)
+{
+    struct bh_timer *t;
+
+    while ((t = bh_heap_first(&b->timers)) && t->at <= b->now) {
+        struct bh_waiter *w = bh_container_of(t, struct bh_waiter, timer);
+
+        if (w->pending) {
+            b->stats.lost++;
+            bh_waiter_drop(w);
+        } else {
+            bh_deliver_finish(w);
+        }
+    }
+}

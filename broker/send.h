@@ -1,0 +1,23 @@
+/* send.h: writing an answer to a waiter's FastCGI connection, in one system
+ * call where the web server keeps up, and the line about it in the log. */
+#ifndef BH_SEND_H
+#define BH_SEND_H
+
+#include "waiter.h"
+
+/* A web server that takes no byte for so long has lost its client. */
+#define BH_WRITE_TIMEOUT_MS 30000
+
+/* 0: all is written. -EAGAIN: the rest is kept in w->pending, call bh_send_more
+ * when there's room. Else the connection is useless. */
+int bh_send_answer(struct bh_waiter *w, struct bh_answer *a, int retry_after);
+int bh_send_refusal(struct bh_waiter *w, enum bh_refusal r);
+int bh_send_more(struct bh_waiter *w);
+void bh_send_forget(struct bh_waiter *w); /* free w->pending */
+
+/* The line of a finished subscribe; FAILURE is NULL or a refusal's word. Call
+ * it before bh_waiter_detach: it names user and channel. */
+void bh_send_log(const struct bh_waiter *w, uint32_t events,
+                 const char *failure);
+
+#endif

@@ -1,0 +1,291 @@
+#include "base.h"
+#include "waiter.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "mem.h"
+#include "send.h"
+
+static size_t
+memo_size(bool remembered)
+{
+    return remembered ? sizeof(struct bh_memo_key) : 0;
+}
+
+static char *
+words(const struct bh_waiter *w)
+{
+    return (char *)w->text + memo_size(w->remembered);
+}
+
+struct bh_str
+bh_waiter_word(const struct bh_waiter *w, enum bh_waiter_word i)
+{
+    const char *p = words(w);
+
+    for (int j = 0; j < (int)i; j++) p += w->words[j];
+    return (struct bh_str){p, w->words[i]};
+}
+
+const struct bh_memo_key *
+bh_waiter_memo(const struct bh_waiter *w)
+{
+    return w->remembered ? (const void *)w->text : NULL;
+}
+
+static void
+copy_words(struct bh_waiter *w, const struct bh_str *in)
+{
+    char *p = words(w);
+
+    for (int i = 0; i < BH_W_COUNT; i++) {
+        w->words[i] = (uint8_t)in[i].len;
+        if (in[i].len > 0) memcpy(p, in[i].p, in[i].len);
+        p += in[i].len;
+    }
+}
+
+/* The monotonic time at which the wall clock will show EXPIRES_MS. */
+static int64_t
+expiry(const struct bh_broker *b, int64_t expires_ms)
+{
+    int64_t left = expires_ms - bh_wall_ms();
+
+    return left > INT64_MAX / 4 ? INT64_MAX / 2 : b->now + left;
+}
+
+static void serve(struct bh_source *s, uint32_t events);
+
+struct bh_waiter *
+bh_waiter_new(struct bh_broker *b, const struct bh_park *p, int fd)
+{
+    const struct bh_str in[BH_W_COUNT] = {p->client_id, p->request_id_text,
+                                          p->property, p->origin, p->ua};
+    size_t size = memo_size(!p->has_cursor);
+    struct bh_waiter *w;
+
+    for (int i = 0; i < BH_W_COUNT; i++) size += in[i].len;
+    w = bh_zalloc(sizeof *w + size);
+    if (!w) {
+        close(fd);
+        return NULL;
+    }
+    w->source = (struct bh_source){serve, fd};
+    bh_list_init(&w->in_channel);
+    bh_list_init(&w->in_user);
+    bh_timer_init(&w->timer);
+    w->broker = b;
+    w->started = b->now;
+    w->expires = expiry(b, p->expires_ms);
+    w->request_id = p->request_id;
+    w->remembered = !p->has_cursor;
+    if (w->remembered) {
+        struct bh_memo_key k = bh_memo_key(p);
+        memcpy(w->text, &k, sizeof k);
+    }
+    copy_words(w, in);
+    w->head = bh_intern_get(&b->interned, p->head.p, p->head.len);
+    if (!p->all_properties)
+        w->filter =
+            bh_intern_get(&b->interned, p->properties.p, p->properties.len);
+    if (!w->head || (!w->filter && !p->all_properties)) {
+        bh_waiter_drop(w);
+        return NULL;
+    }
+    return w;
+}
+
+void
+bh_waiter_attach(struct bh_waiter *w, struct bh_channel *ch, struct bh_user *u)
+{
+    w->channel = ch;
+    bh_list_add(&ch->waiters, &w->in_channel);
+    ch->n_waiters++;
+    if (!w->filter) ch->n_unfiltered++;
+    bh_channel_touch(w->broker, ch);
+    w->user = u;
+    bh_list_add(&u->waiters, &w->in_user);
+    u->n_waiters++;
+    w->broker->n_waiters++;
+}
+
+int
+bh_waiter_park(struct bh_waiter *w, int64_t deadline)
+{
+    struct bh_broker *b = w->broker;
+    int rc = bh_heap_set(&b->timers, &w->timer, deadline);
+
+    if (rc == 0) rc = bh_loop_add(&b->loop, &w->source, EPOLLIN | EPOLLRDHUP);
+    if (rc == 0) w->in_loop = true;
+    return rc;
+}
+
+void
+bh_waiter_detach(struct bh_waiter *w)
+{
+    struct bh_broker *b = w->broker;
+    struct bh_channel *ch = w->channel;
+
+    bh_heap_del(&b->timers, &w->timer);
+    if (!ch) return;
+    bh_list_del(&w->in_channel);
+    ch->n_waiters--;
+    if (!w->filter) ch->n_unfiltered--;
+    bh_channel_touch(b, ch);
+    w->channel = NULL;
+    bh_list_del(&w->in_user);
+    w->user->n_waiters--;
+    bh_user_put(&b->users, w->user);
+    w->user = NULL;
+    b->n_waiters--;
+}
+
+bool
+bh_waiter_wants(const struct bh_waiter *w, struct bh_str property)
+{
+    return !w->filter || !property.p ||
+           bh_filter_has(w->filter, property.p, property.len);
+}
+
+/* Nothing is left to be done but to free it, outside the batch. */
+static void
+let_go(struct bh_waiter *w)
+{
+    struct bh_broker *b = w->broker;
+
+    if (w->in_loop) bh_loop_del(&b->loop, &w->source);
+    w->in_loop = false;
+    close(w->source.fd);
+    w->source.fd = -1;
+    bh_list_add(&b->dead_waiters, &w->in_user);
+}
+
+void
+bh_waiter_drop(struct bh_waiter *w)
+{
+    bh_waiter_detach(w);
+    let_go(w);
+}
+
+/* Unread bytes at close(2) would turn the answer into ECONNRESET for the reader
+ * at the other end (AF_UNIX). */
+static void
+drain(int fd)
+{
+    char scratch[4096];
+
+    for (int i = 0; i < 16; i++)
+        if (recv(fd, scratch, sizeof scratch, MSG_DONTWAIT) <= 0) return;
+}
+
+/* After a write: done, or to go on when the socket has room. */
+static void
+after_write(struct bh_waiter *w, int rc)
+{
+    struct bh_broker *b = w->broker;
+
+    if (rc == -EAGAIN) {
+        rc = w->in_loop ? bh_loop_change(&b->loop, &w->source, EPOLLOUT)
+                        : bh_loop_add(&b->loop, &w->source, EPOLLOUT);
+        if (rc == 0) w->in_loop = true;
+        if (rc == 0)
+            rc = bh_heap_set(&b->timers, &w->timer,
+                             b->now + BH_WRITE_TIMEOUT_MS);
+        if (rc == 0) return;
+    }
+    if (rc < 0)
+        b->stats.lost++;
+    else
+        drain(w->source.fd);
+    bh_heap_del(&b->timers, &w->timer);
+    let_go(w);
+}
+
+void
+bh_waiter_answer(struct bh_waiter *w, struct bh_answer *a, int retry_after)
+{
+    const struct bh_memo_key *k = bh_waiter_memo(w);
+
+    if (k) bh_memo_set(w->broker, k, a->cursor);
+    w->broker->stats.answers++;
+    w->broker->stats.delivered += a->events;
+    if (a->events == 0) w->broker->stats.without_event++;
+    bh_send_log(w, a->events, NULL);
+    bh_waiter_detach(w);
+    after_write(w, bh_send_answer(w, a, retry_after));
+}
+
+void
+bh_waiter_refuse(struct bh_waiter *w, enum bh_refusal r)
+{
+    bh_send_log(w, 0, bh_refusal_word(r));
+    bh_waiter_detach(w);
+    after_write(w, bh_send_refusal(w, r));
+}
+
+/* The web server has hung up, or sent what it shouldn't. */
+static void
+serve_parked(struct bh_waiter *w, uint32_t events)
+{
+    char scratch[4096];
+    ssize_t n = recv(w->source.fd, scratch, sizeof scratch, MSG_DONTWAIT);
+
+    if (n > 0 && ++w->noise < 16 && !(events & (EPOLLHUP | EPOLLERR))) return;
+    if (n < 0 && (errno == EAGAIN || errno == EINTR) &&
+        !(events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)))
+        return;
+    w->broker->stats.gone++;
+    bh_waiter_drop(w);
+}
+
+static void
+serve(struct bh_source *s, uint32_t events)
+{
+    struct bh_waiter *w = bh_container_of(s, struct bh_waiter, source);
+
+    if (!w->pending)
+        serve_parked(w, events);
+    else
+        after_write(w, bh_send_more(w));
+}
+
+/* Taking one out of the heap moves others, so the passes are repeated until
+ * one finds none but those that are being written. */
+void
+bh_waiters_each(struct bh_broker *b, void (*fn)(struct bh_waiter *w))
+{
+    bool found;
+
+    do {
+        found = false;
+        for (uint32_t i = 0; i < b->timers.len;) {
+            struct bh_waiter *w =
+                bh_container_of(b->timers.v[i], struct bh_waiter, timer);
+
+            if (!w->channel) {
+                i++;
+                continue;
+            }
+            fn(w);
+            found = true;
+        }
+    } while (found);
+}
+
+void
+bh_waiters_reap(struct bh_broker *b)
+{
+    struct bh_waiter *w;
+
+    while ((w = bh_list_first(&b->dead_waiters, struct bh_waiter, in_user))) {
+        bh_list_del(&w->in_user);
+        bh_send_forget(w);
+        bh_intern_put(&b->interned, w->head);
+        bh_intern_put(&b->interned, w->filter);
+        bh_free(w);
+    }
+}

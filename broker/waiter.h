@@ -1,0 +1,86 @@
+/*
+ * waiter.h: a parked subscribe: one FastCGI connection, and all that is needed
+ * to answer it and to log it, in one block of a few hundred bytes.
+ *
+ *   new ──► attached ──► parked ──► answered (freed late)
+ *                 └────────┴──────► writing (the web server reads slowly) ──►
+ * answered
+ */
+#ifndef BH_WAITER_H
+#define BH_WAITER_H
+
+#include "answer.h"
+#include "broker.h"
+#include "intern.h"
+#include "memo.h"
+#include "proto.h"
+#include "user.h"
+
+struct bh_pending; /* the rest of an answer that didn't go in one write */
+
+enum bh_waiter_word {
+    BH_W_CLIENT,
+    BH_W_REQUEST,
+    BH_W_PROPERTY,
+    BH_W_ORIGIN,
+    BH_W_UA
+};
+#define BH_W_COUNT 5
+
+struct bh_waiter {
+    struct bh_source source;            /* its fd is the FastCGI connection */
+    struct bh_link in_channel, in_user; /* in_user also links the dead */
+    struct bh_timer timer;
+    struct bh_broker *broker;
+    struct bh_channel *channel; /* NULL unless attached */
+    struct bh_user *user;
+    struct bh_interned *head;   /* response head lines */
+    struct bh_interned *filter; /* NULL: all properties */
+    struct bh_pending *pending;
+    int64_t since;   /* the client has everything up to here */
+    int64_t started; /* monotonic ms */
+    int64_t expires; /* monotonic ms: the token's end */
+    uint16_t request_id;
+    bool in_loop;
+    bool remembered; /* without a cursor: a memo key stands before the words */
+    uint8_t noise;   /* reads that brought bytes nobody expects */
+    uint8_t words[BH_W_COUNT];
+    char text[];
+};
+
+/* Takes FD over, also when it returns NULL for want of memory. Not parked yet.
+ */
+struct bh_waiter *bh_waiter_new(struct bh_broker *b, const struct bh_park *p,
+                                int fd);
+struct bh_str bh_waiter_word(const struct bh_waiter *w, enum bh_waiter_word i);
+/* NULL unless it came without a cursor. */
+const struct bh_memo_key *bh_waiter_memo(const struct bh_waiter *w);
+
+/* Into its channel and its user, which are counted by it from then on. */
+void bh_waiter_attach(struct bh_waiter *w, struct bh_channel *ch,
+                      struct bh_user *u);
+/* Attached, it waits until DEADLINE (monotonic ms). 0, or a negative errno. */
+int bh_waiter_park(struct bh_waiter *w, int64_t deadline);
+/* Out of channel, user and timers; a user without waiters goes. */
+void bh_waiter_detach(struct bh_waiter *w);
+
+/* Whether events of this property concern it. */
+bool bh_waiter_wants(const struct bh_waiter *w, struct bh_str property);
+
+/*
+ * Send head and body, and end the request. A's reference stays the caller's.
+ * Logs, counts, remembers the position of one without a cursor, and lets go of
+ * the waiter: at once, or when the rest has been written. W is not the caller's
+ * any more.
+ */
+void bh_waiter_answer(struct bh_waiter *w, struct bh_answer *a,
+                      int retry_after);
+void bh_waiter_refuse(struct bh_waiter *w, enum bh_refusal r);
+/* The client or the web server has left: close without an answer. */
+void bh_waiter_drop(struct bh_waiter *w);
+/* FN, which lets go of it, for every parked waiter. */
+void bh_waiters_each(struct bh_broker *b, void (*fn)(struct bh_waiter *w));
+/* In the before-wait hook: free those that were let go of. */
+void bh_waiters_reap(struct bh_broker *b);
+
+#endif

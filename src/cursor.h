@@ -9,6 +9,8 @@ struct bh_cursor {
     int64_t seq;
 };
 
+/* Whether P is BH_LOG_ID_LEN lower-case hex digits. */
+bool bh_log_id_valid(const char *p, size_t len);
 /* False where the text is not of the form; *OUT is then left as it was. */
 bool bh_cursor_parse(struct bh_cursor *out, const char *p, size_t len);
 /* Writes at most BH_CURSOR_MAX bytes with the NUL; returns the length. */

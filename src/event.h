@@ -7,7 +7,8 @@
 
 /* One published event. Strings point into the batch that it is part of. */
 struct bh_event {
-    struct bh_str event_id, event_type, org, property; /* property.p NULL: none */
+    struct bh_str event_id, event_type, org,
+        property; /* property.p NULL: none */
     int64_t timestamp;
     struct bh_str body; /* compact, as published */
 };

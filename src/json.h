@@ -1,9 +1,11 @@
 /*
- * json.h: a strict reader of JSON text (RFC 8259 and I-JSON, RFC 7493): the
- * one place where JSON from outside is judged. cJSON lets pass what must not
- * pass (control bytes and broken UTF-8 in strings, "01", a string cut at
- * \u0000, double names) and reprints numbers, so text is first checked here and
- * kept as it came; cJSON then decodes the small members that the program itself needs.
+ * json.h: a strict reader of JSON text (RFC 8259, and from I-JSON, RFC 7493,
+ * the unique names and the whole surrogate pairs): the one place where JSON
+ * from outside is judged. cJSON lets pass what must not pass (control bytes and
+ * broken UTF-8 in strings, "01", a string cut at \u0000, double names) and
+ * reprints numbers; here text is checked, kept as it came, and walked over.
+ *
+ * A "raw" name is the text between its quotes, escapes and all.
  */
 #ifndef BH_JSON_H
 #define BH_JSON_H
@@ -18,20 +20,30 @@ struct bh_json_error {
 
 /*
  * Check TEXT and append it to OUT without the white space between tokens.
- * Refuses: anything that is not JSON, invalid UTF-8, lone surrogates, two equal names in
- * one object (escapes decoded first), nesting deeper than DEPTH. The pointer
- * starts with PREFIX. 0, -EINVAL with *ERR filled, or -ENOMEM.
+ * Refuses: anything that is not JSON, invalid UTF-8, lone surrogates, two equal
+ * names in one object (escapes decoded first), nesting deeper than DEPTH. The
+ * pointer starts with PREFIX and leads to the innermost value that was being
+ * read, or to the second member of a name. 0, -EINVAL with *ERR filled, or
+ * -ENOMEM; OUT then has nothing more than before. TEXT must not lie in OUT.
  */
 int bh_json_check(struct bh_buf *out, struct bh_str text, int depth,
                   const char *prefix, struct bh_json_error *err);
 
 /*
- * Walk the members of a compact object, or the elements of a compact array,
- * that bh_json_check has produced: *POS is 0 at first. False at the end. NAME
- * is the raw text between the quotes (p NULL in an array), VALUE the raw value.
+ * Walk the members of an object or the elements of an array that bh_json_check
+ * has passed, before or after; TEXT begins with its bracket. *POS is 0 at
+ * first. False at the end. NAME is raw (p NULL in an array), VALUE the raw
+ * value.
  */
 bool bh_json_next(struct bh_str text, size_t *pos, struct bh_str *name,
                   struct bh_str *value);
+
+/* Whether a raw NAME decodes to WORD, which has no backslash. */
+bool bh_json_named(struct bh_str name, const char *word);
+
+/* The raw value of OBJECT's member WORD; false where it has none. */
+bool bh_json_member(struct bh_str object, const char *word,
+                    struct bh_str *value);
 
 /* "string", "number", "object", "array", "boolean" or "null", by the first byte
  * of a checked value. */
@@ -44,8 +56,9 @@ int bh_json_string(struct bh_buf *out, struct bh_str value);
 /* Append P as a JSON string with its quotes; P is valid UTF-8. */
 void bh_json_quote(struct bh_buf *out, const char *p, size_t len);
 
-/* Append NAME to POINTER, escaped by RFC 6901, dropped where it doesn't fit. */
-void bh_pointer_add(char pointer[BH_POINTER_MAX], struct bh_str name);
+/* Append a raw NAME to POINTER, escaped by RFC 6901. False, and nothing is
+ * appended, where it doesn't fit or has a U+0000. */
+bool bh_pointer_add(char pointer[BH_POINTER_MAX], struct bh_str name);
 
 /* Whether P is well-formed UTF-8 (RFC 3629). */
 bool bh_utf8_valid(const char *p, size_t len);

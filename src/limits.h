@@ -38,6 +38,7 @@
 
 /* Between worker and broker. */
 #define BH_MSG_MAX        65536 /* one message */
+#define BH_ERROR_TEXT_MAX 256   /* the words of an ERROR */
 #define BH_KEYS_MAX       16    /* keys in one configuration */
 #define BH_KEY_FILE_MAX   16384
 #define BH_SECRET_MIN     32 /* an HMAC secret (RFC 7518, 3.2) */

@@ -1,7 +1,7 @@
 /*
- * log.h: one line per message to stderr or syslog. Control bytes and backslashes
- * in the finished line are escaped as \xNN, so that nothing from outside can
- * forge a line. Tokens, payloads and keys are never passed to these functions.
+ * log.h: one line per message to stderr or syslog. Control bytes in the
+ * finished line are escaped as \xNN, so that nothing from outside can forge a
+ * line. Tokens, payloads and keys are never passed to these functions.
  */
 #ifndef BH_LOG_H
 #define BH_LOG_H
@@ -11,7 +11,7 @@
 enum bh_level { BH_ERROR, BH_WARN, BH_NOTICE, BH_INFO, BH_DEBUG };
 
 /* NAME stands before each line and must outlive the process. Under systemd
- * (JOURNAL_STREAM set) lines bear a <priority> instead of a time. */
+ * (JOURNAL_STREAM names stderr) lines bear a <priority> instead of a time. */
 void bh_log_open(const char *name, bool to_syslog);
 void bh_log_level(enum bh_level level); /* messages above it are dropped */
 bool bh_log_wants(enum bh_level level);

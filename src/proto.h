@@ -3,8 +3,9 @@
  * of a SOCK_SEQPACKET socket: u8 version, u8 op, then the op's fields as
  * PROTOCOL.md, part 2, lists them. Bytes to struct and back; no I/O here.
  *
- * A decoder returns false for anything that is not exactly such a message; the
- * strings it yields point into the packet.
+ * An encoder writes a whole message, and sets `failed` for values that the
+ * decoder would refuse. A decoder returns false for anything that is not
+ * exactly such a message; the strings it yields point into the packet.
  */
 #ifndef BH_PROTO_H
 #define BH_PROTO_H
@@ -100,8 +101,9 @@ struct bh_park {
     struct bh_str properties; /* n_properties × lstr, sorted, as encoded */
 };
 void bh_park_encode(struct bh_buf *b, const struct bh_park *m);
-/* Checks every bound: lengths, kind, the number of properties and that they
- * fill their bytes, printable heads ending in CRLF. */
+/* Checks every bound: lengths (domain, org and request_id_text may not be
+ * empty), kind, a request id other than 0, the wait, the number of properties,
+ * that they fill their bytes and rise, printable head lines ending in CRLF. */
 bool bh_park_decode(struct bh_reader *r, struct bh_park *m);
 
 struct bh_ping {

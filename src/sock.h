@@ -11,9 +11,11 @@
 /*
  * Bind and listen at PATH with MODE. A socket file that nobody serves is
  * replaced; one that answers gives -EADDRINUSE. TYPE: SOCK_SEQPACKET (the
- * broker) or SOCK_STREAM (FastCGI).
+ * broker) or SOCK_STREAM (FastCGI). Sets the process's umask for an instant, so
+ * call it before there are threads.
  */
 int bh_sock_listen(const char *path, int type, mode_t mode, int backlog);
+/* Blocking; waits for a second at most where the backlog is full (-EAGAIN). */
 int bh_sock_dial(const char *path, int type);
 /* The number of sockets systemd passed, from descriptor 3 on; unsets the
  * environment. 0 where there are none. */

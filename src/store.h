@@ -10,7 +10,7 @@
  * A handle belongs to one thread at a time and does not survive fork(2).
  * Functions return 0 or a negative errno: -EBUSY where the log is locked for
  * longer than the handle waits, -EIO or -ENOSPC from the disk, -EINVAL for a
- * file that is no log of ours, -ENOMEM. bh_store_error() has SQLite's words.
+ * file that is no log of ours, -ENOMEM. bh_store_error() has the words.
  */
 #ifndef BH_STORE_H
 #define BH_STORE_H
@@ -23,21 +23,26 @@ struct bh_store;
 enum bh_sync { BH_SYNC_FULL, BH_SYNC_NORMAL };
 
 /*
- * Open for writing: creates the file (mode 0660 less umask) or migrates it, under the
- * lock. With SYNC_NORMAL and after a reboot the sequence is moved on by a
- * million, since commits that a power failure took back may have been seen.
+ * Open for writing: creates the file (mode 0660 less umask) or migrates it,
+ * under the lock. Where a writer had it open with SYNC_NORMAL in an earlier
+ * boot the sequence is moved on by a million, since commits that a power
+ * failure took back may have been seen. On failure *OUT is NULL, here and
+ * below.
  */
 int bh_store_open_writer(struct bh_store **out, const char *path,
                          enum bh_sync sync);
 /* -ENOENT where there is no log yet, -EINVAL where its version is another. */
 int bh_store_open_reader(struct bh_store **out, const char *path);
 void bh_store_close(struct bh_store *s); /* NULL is fine */
-/* SQLite's last words on this handle; valid until the next call. */
+/* What failed last on this handle, with the file's name; valid until the next
+ * call. NULL: why this thread's last open failed. */
 const char *bh_store_error(const struct bh_store *s);
-const char *bh_store_log_id(const struct bh_store *s); /* BH_LOG_ID_LEN digits */
+/* BH_LOG_ID_LEN hex digits. */
+const char *bh_store_log_id(const struct bh_store *s);
 
 /* ---- writing: between begin and commit the flock is held ---- */
 
+/* -ESTALE where PATH names another file now: close, and open again. */
 int bh_store_begin(struct bh_store *s);
 
 /* An event ready to be stored. BODY is the compact JSON text as published. */
@@ -71,7 +76,8 @@ int bh_store_refusal(struct bh_store *s, const struct bh_refused *r,
                      int64_t keep);
 
 /* Delete events with stored_at < BEFORE_MS, oldest first, at most LIMIT; the
- * highest seq that went is remembered (bh_span.pruned). *N: how many went. */
+ * highest seq that went is remembered (bh_span.pruned). *N: how many went. Ends
+ * at the first event that is younger, should the clock have been put back. */
 int bh_store_prune(struct bh_store *s, int64_t before_ms, int limit, int *n);
 
 /* Commit, checkpoint where the WAL has grown, release the lock. After a
@@ -97,12 +103,12 @@ bool bh_store_replaced(const struct bh_store *s);
 /* A stored event as it is read; the strings live until the callback returns. */
 struct bh_event_row {
     int64_t seq;
-    int64_t stored_at; /* wall clock, ms */
+    int64_t stored_at;                   /* wall clock, ms */
     struct bh_str domain, org, property; /* property.p NULL: none */
     struct bh_str event_id, event_type;
     struct bh_str body;
 };
-/* Return false to stop before the next row. */
+/* Return false to stop before the next row. Must not use the same handle. */
 typedef bool bh_row_fn(void *arg, const struct bh_event_row *row);
 
 /* All domains, seq > AFTER, ascending, at most LIMIT rows. */

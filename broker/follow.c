@@ -125,9 +125,8 @@ open_log(struct bh_broker *b)
     if (rc == 0) return;
     /* Not there yet is no news: the first worker lays it. */
     if (rc != -ENOENT)
-        bh_log(BH_WARN, "can't follow the log %s: %s; trying again",
-               b->conf->log.path,
-               b->store ? bh_store_error(b->store) : strerror(-rc));
+        bh_log(BH_WARN, "can't follow the log: %s; trying again",
+               bh_store_error(b->store));
     close_log(b);
 }
 
@@ -186,9 +185,10 @@ void
 bh_follow_tick(struct bh_broker *b)
 {
     if (b->now >= b->stat_at) {
-        b->stat_at = b->now + BH_FOLLOW_STAT_MS;
         if (b->store && bh_store_replaced(b->store)) close_log(b);
         if (!b->store) open_log(b);
+        b->stat_at =
+            b->now + (b->store ? BH_FOLLOW_STAT_MS : BH_FOLLOW_CHECK_MS);
     }
     if (!b->store) return;
     if (b->behind || b->unread)

@@ -9,7 +9,7 @@
 
 /* The log is asked whether it has changed this often, note or no note. */
 #define BH_FOLLOW_CHECK_MS 100
-/* And whether its file has been replaced, or can be opened now. */
+/* And whether its file has been replaced. */
 #define BH_FOLLOW_STAT_MS 1000
 
 /* Read what is new, BH_FOLLOW_ROWS at most; b->behind says that more is there.

@@ -45,7 +45,8 @@ struct bh_waiter {
     bool remembered; /* without a cursor: a memo key stands before the words */
     uint8_t noise;   /* reads that brought bytes nobody expects */
     uint8_t words[BH_W_COUNT];
-    char text[];
+    /* The memo key, if any, then the words. */
+    char text[] __attribute__((aligned(8)));
 };
 
 /* Takes FD over, also when it returns NULL for want of memory. Not parked yet.

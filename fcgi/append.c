@@ -1,0 +1,167 @@
+#include "append.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "log.h"
+
+static struct bh_str
+str(const char *s)
+{
+    return (struct bh_str){s, strlen(s)};
+}
+
+/* ---- the handle ---- */
+
+static void
+close_log(struct bh_append *a)
+{
+    bh_store_close(a->store);
+    a->store = NULL;
+}
+
+/* Say once that it fails, and once that it works again. */
+static void
+tell(struct bh_append *a, int rc)
+{
+    if (rc < 0 && !a->failing)
+        bh_log(BH_ERROR, "log: can't store events: %s: %s",
+               bh_store_error(a->store), strerror(-rc));
+    if (rc == 0 && a->failing) bh_log(BH_NOTICE, "log: storing again");
+    a->failing = rc < 0;
+}
+
+static int
+begin(struct bh_append *a)
+{
+    int rc = 0;
+
+    if (a->store != NULL) {
+        rc = bh_store_begin(a->store);
+        if (rc != -ESTALE) return rc;
+        close_log(a);
+        bh_log(BH_NOTICE, "log: another file at %s: opening it", a->path);
+    }
+    rc = bh_store_open_writer(&a->store, a->path, a->sync);
+    return rc < 0 ? rc : bh_store_begin(a->store);
+}
+
+/* ---- one request ---- */
+
+static int
+append_event(struct bh_append *a, struct bh_job *job, size_t i)
+{
+    const struct bh_event *e = &job->batch.v[i];
+    struct bh_result *result = &job->results[i];
+    struct bh_row row = {.domain = job->domain,
+                         .org = e->org,
+                         .property = e->property,
+                         .event_id = e->event_id,
+                         .event_type = e->event_type,
+                         .publisher = job->publisher,
+                         .timestamp = e->timestamp,
+                         .body = e->body};
+
+    result->woken = 0;
+    return bh_store_append(a->store, &row, bh_event_same, &result->seq,
+                           &result->what);
+}
+
+/* A conflict takes back this request and no other. */
+static int
+append_job(struct bh_append *a, struct bh_job *job)
+{
+    int rc = bh_store_mark(a->store);
+
+    job->outcome = BH_GRANTED;
+    for (size_t i = 0; rc == 0 && i < job->batch.n; i++) {
+        rc = append_event(a, job, i);
+        if (rc < 0 || job->results[i].what != BH_CONFLICT) continue;
+        job->outcome = BH_EVENT_CONFLICT;
+        job->conflict = i;
+        break;
+    }
+    if (rc < 0) return rc;
+    return bh_store_unmark(a->store, job->outcome == BH_GRANTED);
+}
+
+static int
+append_note(struct bh_append *a, const struct bh_refusal_note *n)
+{
+    struct bh_refused r = {.domain = str(n->domain),
+                           .org = str(n->org),
+                           .subject = str(n->subject),
+                           .code = str(n->code),
+                           .pointer = str(n->pointer),
+                           .detail = str(n->detail),
+                           .request_id = str(n->request_id),
+                           .bytes = n->bytes};
+
+    return bh_store_refusal(a->store, &r, n->keep);
+}
+
+/* ---- the group ---- */
+
+static int
+append_all(struct bh_append *a, struct bh_link *jobs, struct bh_link *notes)
+{
+    int rc = 0;
+
+    bh_list_each (l, jobs) {
+        if (rc == 0) rc = append_job(a, bh_job_of(l));
+    }
+    bh_list_each (l, notes) {
+        if (rc == 0) rc = append_note(a, bh_note_of(l));
+    }
+    return rc;
+}
+
+static int
+transact(struct bh_append *a, struct bh_link *jobs, struct bh_link *notes)
+{
+    int rc = begin(a);
+
+    if (rc < 0) return rc;
+    rc = append_all(a, jobs, notes);
+    if (rc == 0) return bh_store_commit(a->store);
+    bh_store_rollback(a->store);
+    return rc;
+}
+
+/* Rows of one transaction have consecutive numbers. */
+static void
+widen(struct bh_span_stored *span, const struct bh_job *job)
+{
+    if (job->outcome != BH_GRANTED) return;
+    for (size_t i = 0; i < job->batch.n; i++) {
+        if (job->results[i].what != BH_STORED) continue;
+        if (span->first == 0) span->first = job->results[i].seq;
+        span->last = job->results[i].seq;
+    }
+}
+
+struct bh_span_stored
+bh_append_group(struct bh_append *a, struct bh_link *jobs,
+                struct bh_link *notes)
+{
+    struct bh_span_stored span = {0, 0};
+    int rc = transact(a, jobs, notes);
+
+    tell(a, rc);
+    bh_list_each (l, jobs) {
+        struct bh_job *job = bh_job_of(l);
+        if (rc < 0)
+            job->outcome = BH_LOG_UNAVAILABLE;
+        else
+            memcpy(job->log_id, bh_store_log_id(a->store), sizeof job->log_id);
+        widen(&span, job);
+    }
+    if (rc < 0) close_log(a);
+    return span;
+}
+
+void
+bh_append_fini(struct bh_append *a)
+{
+    close_log(a);
+}

@@ -1,0 +1,174 @@
+/* publish.c: POST /<domain>/realtime/publish. */
+#include "call.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cursor.h"
+#include "json.h"
+#include "writer.h"
+
+/* How the body held its events, for pointers into it. */
+enum shape { SINGLE, ENVELOPE, LINES };
+
+/* A publish as it comes out of its body. */
+struct publish {
+    enum shape shape;
+    struct bh_batch batch;
+};
+
+/* ---- the body ---- */
+
+static enum shape
+shape_of(enum bh_media media, const struct bh_buf *body)
+{
+    struct bh_str text = {body->p, body->len};
+    struct bh_str events;
+
+    if (media == BH_MEDIA_NDJSON) return LINES;
+    while (text.len > 0 && strchr(" \t\r\n", *text.p) != NULL) {
+        text.p++;
+        text.len--;
+    }
+    return bh_json_member(text, "events", &events) ? ENVELOPE : SINGLE;
+}
+
+static bool
+parse(struct bh_call *call, struct publish *p, const struct bh_buf *body)
+{
+    enum bh_media media = call->rq->media;
+    struct bh_event_errors errors;
+    struct bh_str text = {body->p != NULL ? body->p : "", body->len};
+    int rc = bh_batch_parse(
+        &p->batch, text,
+        media == BH_MEDIA_NDJSON ? BH_FORM_NDJSON : BH_FORM_JSON, &errors);
+
+    if (rc == 0) p->shape = shape_of(media, body);
+    if (rc == -EINVAL)
+        bh_reply_refuse(&call->reply, BH_INVALID_EVENT, NULL, &errors);
+    else if (rc < 0)
+        bh_refuse(call, BH_INTERNAL, NULL);
+    return rc == 0;
+}
+
+static bool
+read_batch(struct bh_call *call, struct publish *p)
+{
+    struct bh_buf body = BH_BUF_INIT;
+    bool ok = false;
+
+    if (call->rq->media == BH_MEDIA_OTHER) {
+        bh_refuse(call, BH_UNSUPPORTED_MEDIA_TYPE, NULL);
+        return false;
+    }
+    enum bh_refusal no = bh_request_body(call->rq, &body, BH_BODY_MAX);
+    if (no == BH_BAD_REQUEST)
+        bh_refuse(call, no, "The body isn't as long as Content-Length says.");
+    else if (no != BH_GRANTED)
+        bh_refuse(call, no, NULL);
+    else
+        ok = parse(call, p, &body);
+    bh_buf_fini(&body);
+    return ok;
+}
+
+/* ---- refusals that name an event ---- */
+
+static void
+refuse_event(struct bh_call *call, enum bh_refusal why, enum shape shape,
+             size_t i, const char *member, const char *detail)
+{
+    struct bh_event_errors errors = {.n = 1};
+    struct bh_json_error *e = &errors.v[0];
+
+    if (shape == SINGLE)
+        snprintf(e->pointer, sizeof e->pointer, "/%s", member);
+    else
+        snprintf(e->pointer, sizeof e->pointer, "%s/%zu/%s",
+                 shape == ENVELOPE ? "/events" : "", i, member);
+    snprintf(e->detail, sizeof e->detail, "%s", detail);
+    bh_reply_refuse(&call->reply, why, NULL, &errors);
+}
+
+/* A token with an org publishes to that org and to no other. */
+static bool
+check_orgs(struct bh_call *call, const struct publish *p)
+{
+    const char *org = call->claims->org;
+
+    if (org == NULL) return true;
+    for (size_t i = 0; i < p->batch.n; i++) {
+        struct bh_str of = p->batch.v[i].org;
+        if (of.len == strlen(org) && memcmp(of.p, org, of.len) == 0) continue;
+        refuse_event(call, BH_FORBIDDEN, p->shape, i, "orgId",
+                     "the token is of another organisation");
+        return false;
+    }
+    return true;
+}
+
+/* ---- the answer ---- */
+
+static void
+add_result(struct bh_buf *out, const struct bh_event *e,
+           const struct bh_result *r)
+{
+    bh_buf_str(out, "{\"eventId\":");
+    bh_json_quote(out, e->event_id.p, e->event_id.len);
+    bh_buf_fmt(out, ",\"status\":\"%s\",\"seq\":%" PRId64 ",\"woken\":",
+               r->what == BH_STORED ? "stored" : "duplicate", r->seq);
+    if (r->woken == BH_WOKEN_UNKNOWN)
+        bh_buf_str(out, "null}");
+    else
+        bh_buf_fmt(out, "%" PRId64 "}", r->woken);
+}
+
+static void
+answer(struct bh_call *call, const struct bh_job *job)
+{
+    struct bh_buf *out = bh_reply_json(&call->reply);
+    char cursor[BH_CURSOR_MAX];
+    int64_t last = 0;
+
+    bh_buf_str(out, "{\"results\":[");
+    for (size_t i = 0; i < job->batch.n; i++) {
+        if (i > 0) bh_buf_str(out, ",");
+        add_result(out, &job->batch.v[i], &job->results[i]);
+        if (job->results[i].seq > last) last = job->results[i].seq;
+    }
+    bh_cursor_format(cursor, job->log_id, last);
+    bh_buf_fmt(out, "],\"cursor\":\"%s\"}", cursor);
+}
+
+static void
+store(struct bh_call *call, struct publish *p)
+{
+    struct bh_writer *writer = call->worker->writer;
+    struct bh_job *job =
+        bh_job_new(&p->batch, call->rq->domain, call->claims->user);
+
+    if (job == NULL) {
+        bh_refuse(call, BH_INTERNAL, NULL);
+        return;
+    }
+    enum bh_refusal no = bh_writer_submit(writer, job);
+    if (no == BH_GRANTED)
+        answer(call, job);
+    else if (no == BH_EVENT_CONFLICT)
+        refuse_event(call, no, p->shape, job->conflict, "eventId",
+                     "it is stored with another body");
+    else
+        bh_refuse(call, no, NULL);
+    bh_job_put(writer, job);
+}
+
+void
+bh_handle_publish(struct bh_call *call)
+{
+    struct publish p = {.shape = SINGLE};
+
+    if (read_batch(call, &p) && check_orgs(call, &p)) store(call, &p);
+    bh_batch_fini(&p.batch);
+}

@@ -1,0 +1,18 @@
+/* route.h: from a path to its handler, and everything that is checked alike for
+ * all of them on the way: method, domain, token, query. */
+#ifndef BH_ROUTE_H
+#define BH_ROUTE_H
+
+#include "call.h"
+
+struct bh_route;
+
+/* The route of a request by its path alone; NULL where there is none. */
+const struct bh_route *bh_route_find(const struct bh_request *rq);
+/* The methods it knows as they stand in Allow. */
+const char *bh_route_methods(const struct bh_route *route);
+
+/* Answer a call: run its handler, or refuse it. */
+void bh_route_run(struct bh_call *call);
+
+#endif

@@ -1,0 +1,264 @@
+#include "serve.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <fcgiapp.h>
+
+#include "call.h"
+#include "clock.h"
+#include "log.h"
+#include "mem.h"
+#include "route.h"
+#include "sock.h"
+#include "thread.h"
+
+#define PAUSE_MS 100  /* when there are no descriptors left */
+#define NUDGE_MS 10   /* between two signals to a thread that should leave */
+#define GRACE_MS 8000 /* what a request under way may take at the end */
+
+struct thread {
+    pthread_t id;
+    struct bh_worker *worker;
+    struct bh_store *log; /* reader, NULL until it is needed */
+    bool failing;         /* accept does, and the log says so */
+    bool left;            /* atomic */
+};
+
+struct bh_serve {
+    struct bh_worker *worker;
+    int n;
+    struct thread threads[];
+};
+
+static void
+nap(long ms)
+{
+    struct timespec ts = {ms / 1000, ms % 1000 * 1000000};
+
+    nanosleep(&ts, NULL);
+}
+
+static bool
+is_stopping(struct bh_worker *w)
+{
+    return __atomic_load_n(&w->stop, __ATOMIC_ACQUIRE);
+}
+
+/* ---- accept ---- */
+
+static void
+unblock_wake(bool unblock)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, BH_SERVE_WAKE);
+    pthread_sigmask(unblock ? SIG_UNBLOCK : SIG_BLOCK, &set, NULL);
+}
+
+/*
+ * Our own, since libfcgi's knows neither close-on-exec nor timeouts. Only here
+ * the wake-up is let through, for libfcgi gives a request up whose read or
+ * write is interrupted. One that comes before accept4 waits is lost; it is
+ * repeated.
+ */
+static int
+accept_one(struct thread *t)
+{
+    unblock_wake(true);
+    int fd = accept4(t->worker->listener, NULL, NULL, SOCK_CLOEXEC);
+    int error = errno;
+    unblock_wake(false);
+    if (fd < 0 && (error == EINTR || error == ECONNABORTED)) return -1;
+    if (fd < 0 && !t->failing) bh_log(BH_ERROR, "accept: %s", strerror(error));
+    if (fd < 0) nap(PAUSE_MS);
+    t->failing = fd < 0;
+    return fd;
+}
+
+/* ---- one request ---- */
+
+static void
+log_call(const struct bh_call *call, int64_t began_us)
+{
+    const struct bh_request *rq = call->rq;
+    const char *user = call->claims != NULL ? call->claims->user : "";
+    char path[BH_WORD_MAX], who[BH_WORD_MAX], origin[BH_WORD_MAX];
+    char ua[BH_WORD_MAX];
+    enum bh_level level =
+        call->reply.refusal == BH_INTERNAL ? BH_ERROR : BH_INFO;
+
+    if (call->parked || !bh_log_wants(level)) return;
+    bh_log(level,
+           "status=%d code=%s path='%s' user='%s' origin='%s' ua='%s' id=%s "
+           "us=%lld",
+           call->reply.status,
+           call->reply.refusal ? bh_refusal_word(call->reply.refusal) : "-",
+           bh_log_word(path, sizeof path, rq->path, strlen(rq->path)),
+           bh_log_word(who, sizeof who, user, strlen(user)),
+           bh_log_word(origin, sizeof origin, rq->origin, strlen(rq->origin)),
+           bh_log_word(ua, sizeof ua, rq->user_agent, strlen(rq->user_agent)),
+           rq->id, (long long)(bh_now_us() - began_us));
+}
+
+static void
+send_reply(FCGX_Request *r, struct bh_call *call)
+{
+    struct bh_buf cors = BH_BUF_INIT;
+    struct bh_buf out = BH_BUF_INIT;
+
+    bh_call_cors(&cors, call);
+    bh_reply_encode(&out, &call->reply, call->rq->id, bh_buf_cstr(&cors));
+    if (!out.failed) FCGX_PutStr(out.p, (int)out.len, r->out);
+    bh_buf_fini(&out);
+    bh_buf_fini(&cors);
+    /* libfcgi's shutdown and wait for the other side is for those that still
+     * send. Nothing is left of a request that was read to its end. */
+    if (call->rq->drained) FCGX_Detach(r);
+    FCGX_Finish_r(r);
+}
+
+/* Our copy only: what becomes of the connection is the broker's to say. */
+static void
+let_go(FCGX_Request *r)
+{
+    FCGX_Detach(r);
+    FCGX_Free(r, 1);
+}
+
+static void
+answer(struct thread *t, FCGX_Request *r, struct bh_request *rq,
+       struct bh_setup *setup)
+{
+    int64_t began_us = bh_now_us();
+    struct bh_call call = {.worker = t->worker,
+                           .log = &t->log,
+                           .rq = rq,
+                           .setup = setup,
+                           .connection = r->ipcFd,
+                           .request_id = (uint16_t)r->requestId};
+
+    bh_reply_init(&call.reply);
+    bh_route_run(&call);
+    if (call.parked)
+        let_go(r);
+    else if (rq->broken)
+        FCGX_Free(r, 1);
+    else {
+        log_call(&call, began_us);
+        send_reply(r, &call);
+    }
+    bh_reply_fini(&call.reply);
+    bh_claims_put(call.claims);
+}
+
+/* FD is libfcgi's from here on. PARAMS cut short pass for a request there, so
+ * its error has to be looked at. */
+static void
+serve_one(struct thread *t, FCGX_Request *r, int fd)
+{
+    struct bh_setup *setup = bh_setup_get(&t->worker->setup);
+    struct bh_request rq;
+
+    bh_sock_timeouts(fd, setup->conf->worker.io_timeout_ms);
+    r->ipcFd = fd;
+    r->keepConnection = 1;
+    if (FCGX_Accept_r(r) == 0) {
+        /* One request per connection, whatever the web server asks. */
+        r->keepConnection = 0;
+        if (FCGX_GetError(r->in) != 0 || !bh_request_parse(&rq, r->envp, r->in))
+            FCGX_Free(r, 1);
+        else
+            answer(t, r, &rq, setup);
+    }
+    bh_setup_put(setup);
+}
+
+/* ---- the threads ---- */
+
+static void *
+run(void *arg)
+{
+    struct thread *t = arg;
+    FCGX_Request r;
+
+    FCGX_InitRequest(&r, -1, 0);
+    while (!is_stopping(t->worker)) {
+        int fd = accept_one(t);
+        if (fd >= 0) serve_one(t, &r, fd);
+    }
+    bh_store_close(t->log);
+    __atomic_store_n(&t->left, true, __ATOMIC_RELEASE);
+    return NULL;
+}
+
+/* Whoever made the socket may have made it so that accept doesn't wait. */
+static void
+make_blocking(int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+
+    if (flags >= 0 && (flags & O_NONBLOCK))
+        fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
+}
+
+struct bh_serve *
+bh_serve_start(struct bh_worker *w, int n)
+{
+    struct bh_serve *s =
+        bh_zalloc(sizeof *s + (size_t)n * sizeof(struct thread));
+
+    if (s == NULL || FCGX_Init() != 0) {
+        bh_log(BH_ERROR, "no memory to start with");
+        bh_free(s);
+        return NULL;
+    }
+    make_blocking(w->listener);
+    s->worker = w;
+    for (; s->n < n; s->n++) {
+        struct thread *t = &s->threads[s->n];
+        t->worker = w;
+        int rc = bh_thread_start(&t->id, run, t);
+        if (rc == 0) continue;
+        bh_log(BH_ERROR, "only %d of %d threads: %s", s->n, n, strerror(-rc));
+        break;
+    }
+    if (s->n > 0) return s;
+    bh_free(s);
+    return NULL;
+}
+
+static bool
+have_left(struct bh_serve *s)
+{
+    bool all = true;
+
+    for (int i = 0; i < s->n; i++) {
+        struct thread *t = &s->threads[i];
+        if (__atomic_load_n(&t->left, __ATOMIC_ACQUIRE)) continue;
+        all = false;
+        pthread_kill(t->id, BH_SERVE_WAKE);
+    }
+    return all;
+}
+
+bool
+bh_serve_stop(struct bh_serve *s)
+{
+    int64_t deadline = bh_now_ms() + GRACE_MS;
+
+    __atomic_store_n(&s->worker->stop, true, __ATOMIC_RELEASE);
+    while (!have_left(s)) {
+        if (bh_now_ms() > deadline) return false;
+        nap(NUDGE_MS);
+    }
+    for (int i = 0; i < s->n; i++) pthread_join(s->threads[i].id, NULL);
+    bh_free(s);
+    return true;
+}

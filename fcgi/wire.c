@@ -1,0 +1,187 @@
+#include "wire.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "log.h"
+#include "mem.h"
+#include "sock.h"
+
+#define OPEN_MS  250 /* a broker that runs answers within a millisecond */
+#define PAUSE_MS 100 /* after a failure nobody tries again for so long */
+
+struct bh_wire {
+    const char *path;
+    /* Senders hold it shared, so that nobody closes the descriptor under them;
+     * sendmsg(2) itself keeps messages whole. */
+    pthread_rwlock_t lock;
+    int fd;             /* -1: none */
+    uint64_t tries;     /* connections attempted so far */
+    int64_t pause_till; /* monotonic */
+    bool down;          /* said so in the log */
+};
+
+/* ---- one connection ---- */
+
+static int
+receive_welcome(int fd, struct bh_welcome *out)
+{
+    char packet[1024];
+    struct bh_reader r;
+    struct bh_str text;
+    char word[BH_WORD_MAX * 2];
+    int passed;
+
+    ssize_t n = bh_sock_recv(fd, packet, sizeof packet, &passed, 0);
+    if (passed >= 0) close(passed);
+    if (n <= 0) return n == 0 ? -ECONNRESET : (int)n;
+    int op = bh_msg_open(&r, packet, (size_t)n);
+    if (op == BH_OP_WELCOME && bh_welcome_decode(&r, out)) return 0;
+    if (op == BH_OP_ERROR && bh_error_decode(&r, &text))
+        bh_log(BH_WARN, "the broker refuses this worker: %s",
+               bh_log_word(word, sizeof word, text.p, text.len));
+    return -EPROTO;
+}
+
+static int
+greet(int fd, struct bh_welcome *out)
+{
+    static const char program[] = "bellhop-worker";
+    struct bh_hello hello = {(uint32_t)getpid(), {program, sizeof program - 1}};
+    struct bh_buf msg = BH_BUF_INIT;
+
+    bh_hello_encode(&msg, &hello);
+    int rc = msg.failed ? -ENOMEM : bh_sock_send(fd, msg.p, msg.len, -1, 0);
+    bh_buf_fini(&msg);
+    return rc == 0 ? receive_welcome(fd, out) : rc;
+}
+
+int
+bh_wire_open(const char *path, int timeout_ms, struct bh_welcome *out)
+{
+    int fd = bh_sock_dial(path, SOCK_SEQPACKET);
+
+    if (fd < 0) return fd;
+    int rc = bh_sock_timeouts(fd, timeout_ms);
+    if (rc == 0) rc = greet(fd, out);
+    if (rc == 0) return fd;
+    close(fd);
+    return rc;
+}
+
+bool
+bh_wire_alive(int fd)
+{
+    char packet[1024];
+    struct bh_reader r;
+    struct bh_str text;
+    char word[BH_WORD_MAX * 2];
+    int passed;
+
+    for (;;) {
+        ssize_t n =
+            bh_sock_recv(fd, packet, sizeof packet, &passed, MSG_DONTWAIT);
+        if (passed >= 0) close(passed);
+        if (n == -EAGAIN) return true;
+        if (n == -EMSGSIZE) continue;
+        if (n <= 0) return false;
+        if (bh_msg_open(&r, packet, (size_t)n) != BH_OP_ERROR) continue;
+        if (bh_error_decode(&r, &text))
+            bh_log(BH_WARN, "the broker ends the connection: %s",
+                   bh_log_word(word, sizeof word, text.p, text.len));
+        return false;
+    }
+}
+
+/* ---- the shared connection ---- */
+
+struct bh_wire *
+bh_wire_new(const char *path)
+{
+    struct bh_wire *w = bh_zalloc(sizeof *w);
+
+    if (w == NULL) return NULL;
+    w->path = path;
+    w->fd = -1;
+    pthread_rwlock_init(&w->lock, NULL);
+    return w;
+}
+
+void
+bh_wire_free(struct bh_wire *w)
+{
+    if (w == NULL) return;
+    if (w->fd >= 0) close(w->fd);
+    pthread_rwlock_destroy(&w->lock);
+    bh_free(w);
+}
+
+/* *TRY says which connection it was. */
+static int
+send_shared(struct bh_wire *w, const struct bh_buf *msg, int pass,
+            uint64_t *try)
+{
+    int rc = -ENOTCONN;
+
+    pthread_rwlock_rdlock(&w->lock);
+    *try = w->tries;
+    if (w->fd >= 0 && bh_wire_alive(w->fd))
+        rc = bh_sock_send(w->fd, msg->p, msg->len, pass, 0);
+    pthread_rwlock_unlock(&w->lock);
+    return rc;
+}
+
+static void
+tell(struct bh_wire *w, int rc)
+{
+    bool down = rc < 0;
+
+    if (down && !w->down)
+        bh_log(BH_WARN,
+               "no broker at %s (%s): requests to park are "
+               "answered from the log",
+               w->path, strerror(-rc));
+    if (!down && w->down) bh_log(BH_NOTICE, "the broker is back");
+    w->down = down;
+}
+
+/* Replace connection number TRY, unless another thread has done so, or has just
+ * found that nobody is there. */
+static void
+reconnect(struct bh_wire *w, uint64_t try)
+{
+    struct bh_welcome welcome;
+
+    pthread_rwlock_wrlock(&w->lock);
+    if (w->tries == try && bh_now_ms() >= w->pause_till) {
+        if (w->fd >= 0) close(w->fd);
+        w->fd = bh_wire_open(w->path, OPEN_MS, &welcome);
+        w->tries++;
+        if (w->fd < 0) w->pause_till = bh_now_ms() + PAUSE_MS;
+        tell(w, w->fd);
+    }
+    pthread_rwlock_unlock(&w->lock);
+}
+
+static bool
+is_gone(int rc)
+{
+    return rc == -ENOTCONN || rc == -EPIPE || rc == -ECONNRESET ||
+           rc == -ECONNREFUSED;
+}
+
+int
+bh_wire_send(struct bh_wire *w, const struct bh_buf *msg, int pass)
+{
+    uint64_t try;
+    int rc = send_shared(w, msg, pass, &try);
+
+    if (!is_gone(rc)) return rc;
+    reconnect(w, try);
+    return send_shared(w, msg, pass, &try);
+}

@@ -1,0 +1,38 @@
+/*
+ * wire.h: a worker's connections to the broker. The one that all threads share
+ * for parked requests mends itself; the writer and the health check hold plain
+ * descriptors of their own.
+ */
+#ifndef BH_WIRE_H
+#define BH_WIRE_H
+
+#include "base.h"
+#include "buf.h"
+#include "proto.h"
+
+/*
+ * Connect to the broker at PATH and exchange HELLO and WELCOME, each step
+ * within TIMEOUT_MS. A blocking descriptor whose sends give up with -EAGAIN
+ * after that time; or a negative errno, -EPROTO for an answer that is no
+ * WELCOME.
+ */
+int bh_wire_open(const char *path, int timeout_ms, struct bh_welcome *out);
+
+/* Whether nothing but messages to ignore has come in, so that a send makes
+ * sense; false after an ERROR, which is logged, or at the end. */
+bool bh_wire_alive(int fd);
+
+struct bh_wire;
+/* PATH must outlive it. NULL without memory. Connects at the first send. */
+struct bh_wire *bh_wire_new(const char *path);
+void bh_wire_free(struct bh_wire *w); /* NULL is fine */
+
+/*
+ * Send a message with the descriptor PASS; reconnects once where the broker has
+ * gone. Thread-safe. 0: PASS has been duplicated into the broker's hands.
+ * Else a negative errno and nothing was sent. While the broker is away all but
+ * a few callers learn so without waiting.
+ */
+int bh_wire_send(struct bh_wire *w, const struct bh_buf *msg, int pass);
+
+#endif

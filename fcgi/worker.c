@@ -1,0 +1,170 @@
+#include "worker.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "serve.h"
+#include "sock.h"
+
+/* ---- signals ---- */
+
+static void
+ignore(int sig BH_UNUSED)
+{
+}
+
+/*
+ * Signals wait in the kernel until the main thread asks for them. libfcgi puts
+ * handlers of its own where it finds none, and its SIGTERM makes it spin on a
+ * silent connection, so it must find these.
+ */
+static void
+block_signals(sigset_t *wanted)
+{
+    static const int signals[] = {SIGTERM, SIGINT, SIGUSR1, SIGHUP,
+                                  BH_SERVE_WAKE};
+    struct sigaction sa = {.sa_handler = ignore};
+
+    sigemptyset(&sa.sa_mask);
+    sigemptyset(wanted);
+    for (size_t i = 0; i < bh_countof(signals); i++) {
+        sigaction(signals[i], &sa, NULL);
+        sigaddset(wanted, signals[i]);
+    }
+    sigaction(SIGPIPE, &sa, NULL);
+    pthread_sigmask(SIG_BLOCK, wanted, NULL);
+    sigdelset(wanted, BH_SERVE_WAKE);
+}
+
+/* ---- SIGHUP ---- */
+
+static void
+log_mistake(void *arg BH_UNUSED, const char *message)
+{
+    bh_log(BH_ERROR, "%s", message);
+}
+
+static bool
+differs(const char *a, const char *b)
+{
+    if (a == NULL || b == NULL) return a != b;
+    return strcmp(a, b) != 0;
+}
+
+static void
+warn_of_fixed(const struct bh_conf *was, const struct bh_conf *is)
+{
+    if (differs(was->log.path, is->log.path) || was->log.sync != is->log.sync ||
+        differs(was->broker.socket, is->broker.socket) ||
+        differs(was->worker.socket, is->worker.socket) ||
+        was->worker.threads != is->worker.threads)
+        bh_log(BH_WARN, "log, broker.socket, worker.socket and worker.threads "
+                        "change with a restart only");
+}
+
+static void
+reload(struct bh_worker *w)
+{
+    bh_notify("RELOADING=1");
+    struct bh_setup *s = bh_setup_read(w->conf_path, log_mistake, NULL);
+
+    if (s == NULL)
+        bh_log(BH_ERROR, "the configuration and keys stay as they were");
+    else {
+        warn_of_fixed(w->first->conf, s->conf);
+        bh_log_level(s->conf->log_level);
+        bh_setup_replace(&w->setup, s);
+        bh_log(BH_NOTICE, "read %s and its keys again", w->conf_path);
+    }
+    bh_notify("READY=1");
+}
+
+/* ---- the log ---- */
+
+/* So that readers find a log before the first event; a failure may pass, and
+ * healthz shows it. */
+static void
+prepare_log(const struct bh_conf *conf)
+{
+    struct bh_store *s = NULL;
+    int rc = bh_store_open_reader(&s, conf->log.path);
+
+    if (rc == -ENOENT || rc == -EINVAL)
+        rc = bh_store_open_writer(&s, conf->log.path, conf->log.sync);
+    if (rc < 0)
+        bh_log(BH_ERROR, "log: %s: %s", bh_store_error(NULL), strerror(-rc));
+    bh_store_close(s);
+}
+
+/* ---- its life ---- */
+
+static bool
+init(struct bh_worker *w, int listener, const char *conf_path,
+     struct bh_setup *setup)
+{
+    const struct bh_conf *conf = setup->conf;
+
+    *w = (struct bh_worker){.listener = listener, .conf_path = conf_path};
+    bh_setup_slot_init(&w->setup, setup);
+    w->first = bh_setup_get(&w->setup);
+    w->wire = bh_wire_new(conf->broker.socket);
+    w->writer =
+        bh_writer_new(conf->log.path, conf->log.sync, conf->broker.socket);
+    return w->wire != NULL && w->writer != NULL;
+}
+
+static void
+fini(struct bh_worker *w)
+{
+    bh_writer_free(w->writer);
+    bh_wire_free(w->wire);
+    bh_setup_slot_fini(&w->setup);
+    bh_setup_put(w->first);
+}
+
+static void
+watch_signals(struct bh_worker *w, const sigset_t *wanted)
+{
+    for (;;) {
+        int sig = sigwaitinfo(wanted, NULL);
+        if (sig == SIGHUP)
+            reload(w);
+        else if (sig > 0)
+            return;
+    }
+}
+
+int
+bh_worker_run(int listener, const char *conf_path, struct bh_setup *setup)
+{
+    struct bh_worker w;
+    sigset_t wanted;
+
+    block_signals(&wanted);
+    if (!init(&w, listener, conf_path, setup)) {
+        bh_log(BH_ERROR, "no memory or descriptors to start with");
+        fini(&w);
+        return EX_OSERR;
+    }
+    prepare_log(setup->conf);
+    struct bh_serve *serve = bh_serve_start(&w, setup->conf->worker.threads);
+    if (serve == NULL) {
+        fini(&w);
+        return EX_OSERR;
+    }
+    bh_notify("READY=1");
+    watch_signals(&w, &wanted);
+    bh_notify("STOPPING=1");
+    if (!bh_serve_stop(serve)) {
+        /* A silent connection holds a thread; there is nothing to answer. */
+        bh_log(BH_WARN, "leaving though a connection is still open");
+        _exit(EX_OK);
+    }
+    fini(&w);
+    return EX_OK;
+}

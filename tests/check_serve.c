@@ -1,0 +1,328 @@
+/* check_serve.c: connections and signals: requests cut short, silence,
+ * stopping, and a configuration read again. */
+#include "base.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "fcgiclient.h"
+#include "fcgirec.h"
+#include "suites.h"
+#include "workerkit.h"
+
+#define PUBLISH "/tasks/realtime/publish"
+
+static struct workerkit k;
+
+static void
+start(void)
+{
+    wk_open(&k);
+}
+
+static void
+finish(void)
+{
+    wk_close(&k);
+}
+
+static int
+status_of(int fd)
+{
+    struct fcgi_answer a = fcgi_read(fd, WK_MS);
+    int status = a.status;
+
+    fcgi_answer_fini(&a);
+    return status;
+}
+
+/* Well before the test's own time is up: the worker's, of two seconds, is. */
+static void
+expect_closed(int fd)
+{
+    int64_t began = bh_now_ms();
+
+    ck_assert_int_eq(status_of(fd), 0);
+    ck_assert_int_lt(bh_now_ms() - began, WK_MS - 2000);
+}
+
+static int
+live(void)
+{
+    return status_of(fcgi_ask(k.socket, "GET", "/healthz?live", NULL, NULL));
+}
+
+/* Back to N descriptors; a connection may still be closing. */
+static void
+expect_descriptors(int n)
+{
+    int64_t deadline = bh_now_ms() + WK_MS;
+
+    while (wk_descriptors(&k) != n) {
+        ck_assert_int_lt(bh_now_ms(), deadline);
+        poll(NULL, 0, 5);
+    }
+}
+
+/* BYTES of a request, then the end: no answer, and no harm. */
+static void
+send_and_hang_up(const struct bh_buf *bytes)
+{
+    int fd = fcgi_dial(k.socket);
+
+    fcgi_write(fd, bytes);
+    ck_assert_int_eq(shutdown(fd, SHUT_WR), 0);
+    ck_assert_int_eq(status_of(fd), 0);
+}
+
+/* Cut at every byte: never an answer, not even where a parameter has just
+ * ended, and libfcgi takes what there is for all. */
+START_TEST(test_cut_short)
+{
+    struct bh_buf params = BH_BUF_INIT;
+    struct bh_buf whole = BH_BUF_INIT;
+    int descriptors = wk_descriptors(&k);
+
+    bh_fcgi_param(&params, "REQUEST_METHOD", "POST");
+    bh_fcgi_param(&params, "SCRIPT_NAME", PUBLISH);
+    bh_fcgi_param(&params, "QUERY_STRING", "");
+    fcgi_add_begin(&whole);
+    fcgi_add_params(&whole, &params);
+    size_t len = whole.len;
+    for (whole.len = 0; whole.len < len; whole.len++) send_and_hang_up(&whole);
+    int fd = fcgi_dial(k.socket);
+    fcgi_write(fd, &whole);
+    ck_assert_int_eq(status_of(fd), 401); /* without a look at the body */
+    expect_descriptors(descriptors);
+    bh_buf_fini(&params);
+    bh_buf_fini(&whole);
+}
+END_TEST
+
+START_TEST(test_no_request_in_it)
+{
+    struct bh_buf params = BH_BUF_INIT;
+    struct bh_buf bytes = BH_BUF_INIT;
+
+    bh_fcgi_param(&params, "SCRIPT_NAME", "/healthz");
+    fcgi_add_begin(&bytes);
+    fcgi_add_params(&bytes, &params);
+    fcgi_add_stdin(&bytes, NULL, 0);
+    send_and_hang_up(&bytes);
+    bh_buf_reset(&bytes);
+    for (int i = 0; i < 4096; i++) bh_buf_u8(&bytes, (uint8_t)(i * 7));
+    send_and_hang_up(&bytes);
+    ck_assert_int_eq(live(), 200);
+    bh_buf_fini(&params);
+    bh_buf_fini(&bytes);
+}
+END_TEST
+
+/* A publish up to the middle of its body. */
+static int
+half_a_publish(void)
+{
+    struct bh_buf params = BH_BUF_INIT;
+    struct bh_buf out = BH_BUF_INIT;
+    int fd = fcgi_dial(k.socket);
+
+    bh_fcgi_param(&params, "REQUEST_METHOD", "POST");
+    bh_fcgi_param(&params, "SCRIPT_NAME", PUBLISH);
+    bh_fcgi_param(&params, "CONTENT_TYPE", "application/json");
+    bh_fcgi_param(&params, "CONTENT_LENGTH", "100");
+    bh_fcgi_param(&params, "HTTP_AUTHORIZATION", wk_publisher(&k));
+    fcgi_add_begin(&out);
+    fcgi_add_params(&out, &params);
+    bh_fcgi_stream(&out, BH_FCGI_STDIN, 1, "{\"eventId\":", 11);
+    fcgi_write(fd, &out);
+    bh_buf_fini(&params);
+    bh_buf_fini(&out);
+    return fd;
+}
+
+START_TEST(test_body_never_comes)
+{
+    int fd = half_a_publish();
+
+    ck_assert_int_eq(live(), 200);
+    ck_assert_int_eq(shutdown(fd, SHUT_WR), 0);
+    ck_assert_int_eq(status_of(fd), 0);
+    expect_closed(half_a_publish());
+}
+END_TEST
+
+/* Two of three threads are held by silence; the third goes on, and silence ends
+ * in the time-out. */
+START_TEST(test_silence)
+{
+    int a = fcgi_dial(k.socket);
+    int b = fcgi_dial(k.socket);
+    int64_t began = bh_now_ms();
+
+    for (int i = 0; i < 20; i++) ck_assert_int_eq(live(), 200);
+    ck_assert_int_lt(bh_now_ms() - began, 1500);
+    expect_closed(a);
+    expect_closed(b);
+}
+END_TEST
+
+/* One request a connection, whatever the web server would like. */
+START_TEST(test_keep_conn)
+{
+    static const unsigned char begin[8] = {0, 1, 1};
+    struct bh_buf params = BH_BUF_INIT;
+    struct bh_buf out = BH_BUF_INIT;
+    int64_t began = bh_now_ms();
+    int fd = fcgi_dial(k.socket);
+
+    bh_fcgi_param(&params, "REQUEST_METHOD", "GET");
+    bh_fcgi_param(&params, "SCRIPT_NAME", "/healthz");
+    bh_fcgi_param(&params, "QUERY_STRING", "live");
+    bh_fcgi_stream(&out, BH_FCGI_BEGIN_REQUEST, 1, begin, sizeof begin);
+    fcgi_add_params(&out, &params);
+    fcgi_add_stdin(&out, NULL, 0);
+    fcgi_write(fd, &out);
+    ck_assert_int_eq(status_of(fd), 200); /* and closed: read to the end */
+    ck_assert_int_lt(bh_now_ms() - began, 1500);
+    bh_buf_fini(&params);
+    bh_buf_fini(&out);
+}
+END_TEST
+
+/* Without a descriptor to spare a connection waits; nothing spins or breaks. */
+START_TEST(test_no_descriptors)
+{
+    struct rlimit was, none;
+    int fd = -1;
+
+    ck_assert_int_eq(prlimit(k.worker, RLIMIT_NOFILE, NULL, &was), 0);
+    none = was;
+    none.rlim_cur = 3;
+    ck_assert_int_eq(prlimit(k.worker, RLIMIT_NOFILE, &none, NULL), 0);
+    /* Each thread that waits in accept has its next descriptor already. */
+    for (int i = 0; i < 4; i++) {
+        if (fd >= 0) ck_assert_int_eq(status_of(fd), 200);
+        fd = fcgi_ask(k.socket, "GET", "/healthz?live", NULL, NULL);
+        if (wk_quiet(fd, 300)) break;
+    }
+    ck_assert(wk_quiet(fd, 0));
+    ck_assert_int_eq(prlimit(k.worker, RLIMIT_NOFILE, &was, NULL), 0);
+    ck_assert_int_eq(status_of(fd), 200);
+}
+END_TEST
+
+START_TEST(test_stop_idle)
+{
+    ck_assert_int_lt(wk_stop(&k), 2000);
+}
+END_TEST
+
+START_TEST(test_stop_after_work)
+{
+    ck_assert_int_eq(live(), 200);
+    ck_assert_int_eq(
+        status_of(fcgi_ask(k.socket, "POST", PUBLISH, "{}", "CONTENT_TYPE",
+                           "application/json", "HTTP_AUTHORIZATION",
+                           wk_publisher(&k), NULL)),
+        422);
+    ck_assert_int_lt(wk_stop(&k), 2000);
+}
+END_TEST
+
+/* A request that has begun is answered. */
+START_TEST(test_stop_in_between)
+{
+    char rest[256];
+    int fd = half_a_publish();
+    struct bh_buf out = BH_BUF_INIT;
+
+    memset(rest, ' ', sizeof rest);
+    ck_assert_int_eq(live(), 200);
+    ck_assert_int_eq(kill(k.worker, SIGTERM), 0);
+    ck_assert(wk_quiet(fd, 100));
+    fcgi_add_stdin(&out, rest, 100 - 11);
+    fcgi_write(fd, &out);
+    ck_assert_int_eq(status_of(fd), 422);
+    bh_buf_fini(&out);
+}
+END_TEST
+
+/* ---- SIGHUP ---- */
+
+static int
+preflight_admits(const char *origin)
+{
+    int fd = fcgi_ask(k.socket, "OPTIONS", "/healthz", NULL, "HTTP_ORIGIN",
+                      origin, NULL);
+    struct fcgi_answer a = fcgi_read(fd, WK_MS);
+    bool admitted = fcgi_header(&a, "Access-Control-Allow-Origin") != NULL;
+
+    ck_assert_int_eq(a.status, 204);
+    fcgi_answer_fini(&a);
+    return admitted;
+}
+
+/* Until the worker has read its configuration again; the new one has DOMAIN. */
+static void
+wait_for_domain(const char *path)
+{
+    int64_t deadline = bh_now_ms() + WK_MS;
+
+    while (status_of(fcgi_ask(k.socket, "GET", path, NULL, NULL)) == 404)
+        ck_assert_int_lt(bh_now_ms(), deadline);
+}
+
+START_TEST(test_reload)
+{
+    wk_configure(&k, "domain \"new\" { legacy = true }\n");
+    ck_assert_int_eq(kill(k.worker, SIGHUP), 0);
+    wait_for_domain("/new/events/subscribe");
+    ck_assert(preflight_admits("https://app.example"));
+}
+END_TEST
+
+START_TEST(test_reload_of_a_bad_one)
+{
+    wk_configure(&k, "domain \"worse\" { legacy = perhaps }\n");
+    ck_assert_int_eq(kill(k.worker, SIGHUP), 0);
+    for (int i = 0; i < 5; i++)
+        ck_assert(preflight_admits("https://app.example"));
+    /* Signals come one after the other: when this one has been served, so has
+     * the first. */
+    wk_configure(&k, "domain \"new\" { legacy = true }\n");
+    ck_assert_int_eq(kill(k.worker, SIGHUP), 0);
+    wait_for_domain("/new/events/subscribe");
+    ck_assert_int_eq(status_of(fcgi_ask(k.socket, "GET",
+                                        "/worse/events/subscribe", NULL, NULL)),
+                     404);
+}
+END_TEST
+
+Suite *
+check_serve(void)
+{
+    Suite *s = suite_create("serve");
+    TCase *c = tcase_create("serve");
+
+    tcase_set_timeout(c, 60);
+    tcase_add_checked_fixture(c, start, finish);
+    tcase_add_test(c, test_cut_short);
+    tcase_add_test(c, test_no_request_in_it);
+    tcase_add_test(c, test_body_never_comes);
+    tcase_add_test(c, test_silence);
+    tcase_add_test(c, test_keep_conn);
+    tcase_add_test(c, test_no_descriptors);
+    tcase_add_test(c, test_stop_idle);
+    tcase_add_test(c, test_stop_after_work);
+    tcase_add_test(c, test_stop_in_between);
+    tcase_add_test(c, test_reload);
+    tcase_add_test(c, test_reload_of_a_bad_one);
+    suite_add_tcase(s, c);
+    return s;
+}

@@ -1,0 +1,217 @@
+/* check_writer.c: the writer thread on a log of its own, with and without a
+ * broker: outcomes, conflicts within a group, a log that fails and comes back.
+ */
+#include "fcgi/writer.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "logbox.h"
+#include "suites.h"
+
+#define DOMAIN ((struct bh_str){"tasks", 5})
+
+static struct bh_writer *writer;
+static char path[128], broker[128];
+
+static void
+start(void)
+{
+    bh_logbox_setup();
+    snprintf(path, sizeof path, "%s", bh_logbox_path(""));
+    snprintf(broker, sizeof broker, "%s", bh_logbox_path("-broker"));
+    writer = bh_writer_new(path, BH_SYNC_NORMAL, broker);
+    ck_assert_ptr_nonnull(writer);
+}
+
+static void
+finish(void)
+{
+    bh_writer_free(writer);
+    bh_logbox_teardown();
+}
+
+/* A job of the events named, each "id" or "id:payload". */
+static struct bh_job *
+job_of(const char *events)
+{
+    struct bh_buf body = BH_BUF_INIT;
+    struct bh_batch batch;
+    struct bh_event_errors errors;
+    char *copy = strdup(events), *rest = NULL;
+
+    for (char *e = strtok_r(copy, " ", &rest); e;
+         e = strtok_r(NULL, " ", &rest)) {
+        char *colon = strchr(e, ':');
+        if (colon) *colon = '\0';
+        bh_buf_fmt(&body,
+                   "{\"eventId\":\"%s\",\"eventType\":\"T\",\"timestamp\":1,"
+                   "\"orgId\":\"o\",\"payload\":%s}\n",
+                   e, colon ? colon + 1 : "0");
+    }
+    free(copy);
+    ck_assert_int_eq(bh_batch_parse(&batch, (struct bh_str){body.p, body.len},
+                                    BH_FORM_NDJSON, &errors),
+                     0);
+    bh_buf_fini(&body);
+    struct bh_job *job = bh_job_new(&batch, DOMAIN, "u1");
+    ck_assert_ptr_nonnull(job);
+    ck_assert_ptr_null(batch.v);
+    return job;
+}
+
+/* Publish EVENTS; the outcome must be EXPECTED. */
+static struct bh_job *
+publish(const char *events, enum bh_refusal expected)
+{
+    struct bh_job *job = job_of(events);
+
+    ck_assert_int_eq(bh_writer_submit(writer, job), expected);
+    return job;
+}
+
+START_TEST(test_store_and_duplicate)
+{
+    struct bh_job *first = publish("a b", BH_GRANTED);
+    struct bh_job *again = publish("c a", BH_GRANTED);
+
+    ck_assert_int_eq(first->results[0].what, BH_STORED);
+    ck_assert_int_eq(first->results[1].seq, first->results[0].seq + 1);
+    ck_assert_int_eq(first->results[0].woken, BH_WOKEN_UNKNOWN);
+    ck_assert_int_eq(again->results[0].what, BH_STORED);
+    ck_assert_int_eq(again->results[1].what, BH_DUPLICATE);
+    ck_assert_int_eq(again->results[1].seq, first->results[0].seq);
+    ck_assert_int_eq(again->results[1].woken, 0);
+    ck_assert_uint_eq(strlen(first->log_id), BH_LOG_ID_LEN);
+    bh_job_put(writer, first);
+    bh_job_put(writer, again);
+    ck_assert_int_eq(bh_logbox_number("SELECT count(*) FROM events"), 3);
+    ck_assert_int_eq(
+        bh_logbox_number("SELECT count(*) FROM events WHERE publisher = 'u1'"),
+        3);
+}
+END_TEST
+
+START_TEST(test_conflict_takes_back_its_request)
+{
+    bh_job_put(writer, publish("a", BH_GRANTED));
+    struct bh_job *job = publish("x y a:1 z", BH_EVENT_CONFLICT);
+    ck_assert_uint_eq(job->conflict, 2);
+    bh_job_put(writer, job);
+    job = publish("v w v:2", BH_EVENT_CONFLICT);
+    ck_assert_uint_eq(job->conflict, 2);
+    bh_job_put(writer, job);
+    job = publish("b", BH_GRANTED);
+    ck_assert_int_eq(job->results[0].seq, 2); /* no number was used up */
+    bh_job_put(writer, job);
+    ck_assert_int_eq(bh_logbox_number("SELECT count(*) FROM events"), 2);
+}
+END_TEST
+
+static void *
+publish_many(void *arg)
+{
+    char name[32];
+
+    for (int i = 0; i < 50; i++) {
+        snprintf(name, sizeof name, "%s-%d", (const char *)arg, i);
+        struct bh_job *job = publish(name, BH_GRANTED);
+        ck_assert_int_eq(job->results[0].what, BH_STORED);
+        bh_job_put(writer, job);
+    }
+    return NULL;
+}
+
+START_TEST(test_many_threads)
+{
+    static char names[4][2] = {"a", "b", "c", "d"};
+    pthread_t threads[4];
+
+    for (int i = 0; i < 4; i++)
+        ck_assert_int_eq(
+            pthread_create(&threads[i], NULL, publish_many, names[i]), 0);
+    for (int i = 0; i < 4; i++) pthread_join(threads[i], NULL);
+    ck_assert_int_eq(bh_logbox_number("SELECT count(*) FROM events"), 200);
+    ck_assert_int_eq(bh_logbox_number("SELECT max(seq) FROM events"), 200);
+}
+END_TEST
+
+START_TEST(test_log_fails_and_comes_back)
+{
+    char aside[160];
+
+    bh_job_put(writer, publish("a", BH_GRANTED));
+    /* A folder where the log should be. */
+    snprintf(aside, sizeof aside, "%s-aside", path);
+    ck_assert_int_eq(rename(path, aside), 0);
+    ck_assert_int_eq(mkdir(path, 0700), 0);
+    bh_job_put(writer, publish("b", BH_LOG_UNAVAILABLE));
+    bh_job_put(writer, publish("c", BH_LOG_UNAVAILABLE));
+    ck_assert_int_eq(rmdir(path), 0);
+    struct bh_job *job = publish("a:1", BH_GRANTED); /* a new log */
+    ck_assert_int_eq(job->results[0].what, BH_STORED);
+    bh_job_put(writer, job);
+    unlink(aside);
+}
+END_TEST
+
+START_TEST(test_refusals)
+{
+    char detail[300];
+    struct bh_refused r = {.domain = DOMAIN,
+                           .org = {"o", 1},
+                           .subject = {"u1", 2},
+                           .code = {"invalid_event", 13},
+                           .pointer = {"/x", 2},
+                           .detail = {detail, sizeof detail},
+                           .request_id = {"r", 1},
+                           .bytes = 5};
+
+    memset(detail, 'd', sizeof detail);
+    for (int i = 0; i < 100; i++) bh_writer_record(writer, &r, 1000);
+    ck_assert_uint_ge(bh_writer_dropped(writer), 75);
+    bh_job_put(writer, publish("a", BH_GRANTED)); /* they are before it */
+    int64_t rows = bh_logbox_number("SELECT count(*) FROM refusals");
+    ck_assert_int_eq((int64_t)bh_writer_dropped(writer) + rows, 100);
+    ck_assert_int_ge(rows, 20);
+    ck_assert_int_eq(
+        bh_logbox_number("SELECT count(*) FROM refusals WHERE domain = 'tasks' "
+                         "AND pointer = '/x' AND bytes = 5 AND "
+                         "length(detail) = 127"),
+        rows);
+}
+END_TEST
+
+/* What is queued when the end comes is still stored. */
+START_TEST(test_end_stores_what_is_queued)
+{
+    struct bh_refused r = {.domain = DOMAIN, .subject = {"u", 1}};
+
+    bh_writer_record(writer, &r, 1000);
+    bh_writer_free(writer);
+    writer = NULL;
+    ck_assert_int_eq(bh_logbox_number("SELECT count(*) FROM refusals"), 1);
+}
+END_TEST
+
+Suite *
+check_writer(void)
+{
+    Suite *s = suite_create("writer");
+    TCase *c = tcase_create("writer");
+
+    tcase_set_timeout(c, 60);
+    tcase_add_checked_fixture(c, start, finish);
+    tcase_add_test(c, test_store_and_duplicate);
+    tcase_add_test(c, test_conflict_takes_back_its_request);
+    tcase_add_test(c, test_many_threads);
+    tcase_add_test(c, test_log_fails_and_comes_back);
+    tcase_add_test(c, test_refusals);
+    tcase_add_test(c, test_end_stores_what_is_queued);
+    suite_add_tcase(s, c);
+    return s;
+}

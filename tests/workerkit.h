@@ -1,0 +1,60 @@
+/*
+ * workerkit.h: a real worker in a process of its own, on a folder of its own,
+ * and the broker's end of the wire in the test's hand. What the worker wrote to
+ * stderr is shown when the test doesn't reach kit's close.
+ */
+#ifndef BH_TESTS_WORKERKIT_H
+#define BH_TESTS_WORKERKIT_H
+
+#include "base.h"
+#include "conf.h"
+#include "fcgiclient.h"
+#include "proto.h"
+
+#define WK_MS 10000 /* no wait in these tests is longer */
+
+struct workerkit {
+    char dir[64];
+    char conf_path[96], socket[96], broker[96], log[96];
+    struct bh_conf *conf; /* as the worker has read it, to sign tokens with */
+    pid_t worker, watcher;
+    int finished;        /* the watcher's: a byte means all is well */
+    int broker_listener; /* -1: there is no broker */
+};
+
+/* Fill a folder and start a worker; nobody listens for the broker yet. */
+void wk_open(struct workerkit *k);
+/* SIGTERM; the worker must leave with 0 in time. Returns the milliseconds. */
+int wk_stop(struct workerkit *k);
+/* How many descriptors the worker holds. */
+int wk_descriptors(struct workerkit *k);
+void wk_close(struct workerkit *k); /* stops it where it runs */
+
+/* "Bearer …" for org ORG (NULL: none), one property (NULL: all), one scope
+ * (NULL: none). Of the last eight of them each is valid. */
+const char *wk_token(struct workerkit *k, const char *org, const char *property,
+                     const char *scope);
+/* A token that may publish to any org. */
+const char *wk_publisher(struct workerkit *k);
+
+/* Rewrite the configuration: MORE is added at its end. */
+void wk_configure(struct workerkit *k, const char *more);
+
+/* ---- the broker ---- */
+
+void wk_broker_listen(struct workerkit *k);
+/* Take a connection: HELLO is read, WELCOME sent. */
+int wk_broker_accept(struct workerkit *k);
+/* The next message of op OP into PACKET (BH_MSG_MAX bytes), R at its fields;
+ * *PASSED is a descriptor or -1. */
+void wk_broker_expect(int fd, int op, char *packet, struct bh_reader *r,
+                      int *passed);
+/* Whether nothing is to be read within MS; also false at the end. */
+bool wk_quiet(int fd, int ms);
+/* Read a NOTE of N rows and answer that each woke WOKEN. Returns the first. */
+int64_t wk_broker_note(int fd, int64_t n, uint32_t woken);
+/* Send a whole FastCGI answer of BODY on the parked connection FD, and close
+ * it. */
+void wk_broker_answer(int fd, uint16_t request_id, const char *body);
+
+#endif

@@ -1,0 +1,32 @@
+// http.mjs: requests, on connections that are kept open.
+import http from 'node:http';
+
+export const agent = () => new http.Agent({ keepAlive: true, maxSockets: Infinity });
+
+// One request and its whole answer: { status, headers, text, json }. json is
+// undefined where the body is not JSON.
+export function request(url, { method = 'GET', headers = {}, body, agent, signal, timeout = 40_000 } = {}) {
+  return new Promise((resolve, reject) => {
+    const req = http.request(url, { method, headers, agent, signal }, (res) => {
+      const parts = [];
+      res.on('data', (part) => parts.push(part));
+      res.on('error', reject);
+      res.on('aborted', () => reject(new Error('the answer was cut off')));
+      res.on('end', () => resolve(answer(res, Buffer.concat(parts).toString('utf8'))));
+    });
+    req.setTimeout(timeout, () => req.destroy(new Error(`no answer within ${timeout} ms`)));
+    req.on('error', reject);
+    if (body !== undefined) req.setHeader('Content-Length', Buffer.byteLength(body));
+    req.end(body);
+  });
+}
+
+function answer(res, text) {
+  let json;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    // Not every answer has a body.
+  }
+  return { status: res.statusCode, headers: res.headers, text, json };
+}

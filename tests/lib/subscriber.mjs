@@ -1,0 +1,68 @@
+// subscriber.mjs: a client that polls as the contract asks: it sends the last
+// cursor it was given, and notes what it gets.
+import { sleep } from './wait.mjs';
+
+const place = (cursor) => Number(cursor?.split('-')[1] ?? 0);
+
+export class Subscriber {
+  events = []; // each as it was parsed, with its seq
+  gaps = []; // { reason, from, to }: which seqs it was told it misses
+  answers = []; // how many events each answer had
+  errors = []; // what went wrong between two answers
+
+  // `cursor: null` begins without one; `keepsCursor: false` never sends any, as
+  // the playbook's first hook does. `patient`: errors are noted and the poll
+  // is sent again; without it they fail the test.
+  constructor(stack, { keepsCursor = true, patient = false, cursor = null, ...who } = {}) {
+    Object.assign(this, { stack, keepsCursor, patient, cursor, who });
+    this.token = who.token ?? stack.token(who);
+  }
+
+  // Poll until stop(). The promise it leaves in `done` is awaited there.
+  start() {
+    this.abort = new AbortController();
+    this.done = this.#loop();
+    this.done.catch((error) => console.error(`${this.who.sub} polls no more: ${error.message}`)); // stop() fails with it
+    return this;
+  }
+
+  async stop() {
+    this.abort.abort();
+    await this.done;
+  }
+
+  get ids() {
+    return this.events.map((event) => event.eventId);
+  }
+
+  // One poll.
+  async poll(options = {}) {
+    const cursor = this.keepsCursor ? this.cursor : null;
+    const res = await this.stack.poll({ ...this.who, token: this.token, cursor, signal: this.abort?.signal, ...options });
+    if (res.status !== 200) throw new Error(`subscribe: ${res.status} ${res.text}`);
+    this.#note(res.json);
+    return res;
+  }
+
+  #note({ events, cursor, gap }) {
+    this.events.push(...events);
+    this.answers.push(events.length);
+    if (gap) this.gaps.push({ reason: gap.reason, from: place(this.cursor), to: place(cursor) });
+    this.cursor = cursor;
+  }
+
+  async #loop() {
+    while (!this.abort.signal.aborted) {
+      try {
+        const res = await this.poll();
+        // Not for as long as a browser would wait: tests are to be short.
+        if (res.headers['retry-after']) await sleep(50);
+      } catch (error) {
+        if (this.abort.signal.aborted) return;
+        if (!this.patient) throw error;
+        this.errors.push(error.message);
+        await sleep(50);
+      }
+    }
+  }
+}

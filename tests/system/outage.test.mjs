@@ -1,0 +1,57 @@
+// Without the broker: what still works, and that nothing is lost by it.
+import assert from 'node:assert/strict';
+import { event, Stack } from '../lib/stack.mjs';
+import { Subscriber } from '../lib/subscriber.mjs';
+import { waitFor } from '../lib/wait.mjs';
+
+const stack = await Stack.forFile();
+
+stack.test('publish stores, subscribe answers from the log at once, health says 503; then all is well', async () => {
+  const org = stack.org();
+  const s = new Subscriber(stack, { org, cursor: await stack.cursor({ org }) });
+  await stack.kill('broker');
+
+  const one = event(org);
+  const [result] = await stack.store(one);
+  assert.deepEqual([result.status, result.woken], ['stored', null]);
+  const begun = Date.now();
+  const res = await s.poll();
+  assert.deepEqual(s.ids, [one.eventId]);
+  assert.ok(Number(res.headers['retry-after']) >= 0, 'Retry-After');
+  const empty = await s.poll();
+  assert.deepEqual([empty.status, empty.json.events], [200, []]);
+  assert.ok('retry-after' in empty.headers);
+  assert.ok(Date.now() - begun < 3000, 'at once');
+
+  const health = await stack.request('/healthz');
+  assert.equal(health.status, 503, health.text);
+  assert.equal((await stack.request('/healthz?live')).status, 200);
+
+  const two = event(org);
+  await stack.store(two);
+  stack.spawn('broker');
+  await stack.healthy();
+  await s.poll();
+  assert.deepEqual(s.ids, [one.eventId, two.eventId]);
+  s.start();
+  await stack.waiters(1);
+  const [woke] = await stack.store(event(org));
+  assert.equal(woke.woken, 1);
+  await waitFor('the third event', () => s.events.length === 3);
+  await s.stop();
+  assert.deepEqual(s.gaps, []);
+});
+
+stack.test('SIGTERM of the broker answers every waiter', async () => {
+  const polls = [0, 1, 2, 3, 4, 5].map((i) => stack.poll({ org: stack.org(), sub: `u-${i}` }));
+  await stack.waiters(6);
+  const ended = await stack.kill('broker', 'SIGTERM');
+  assert.deepEqual(ended, { code: 0, signal: null });
+  for (const res of await Promise.all(polls)) {
+    assert.deepEqual([res.status, res.json.events, res.json.gap], [200, [], null]);
+    const after = Number(res.headers['retry-after']);
+    assert.ok(after >= 0 && after <= 5, `Retry-After ${after}`);
+  }
+  stack.spawn('broker');
+  await stack.healthy();
+});

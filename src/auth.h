@@ -14,13 +14,13 @@
  * threads; strings are terminated and live as long as the claims. */
 struct bh_claims {
     const char *user;
-    const char *org;      /* NULL: no org */
-    bool all_properties;  /* no `properties` claim */
-    size_t n_properties;  /* sorted by strcmp, no doubles */
+    const char *org;     /* NULL: no org */
+    bool all_properties; /* no `properties` claim */
+    size_t n_properties; /* sorted by strcmp, no doubles */
     const char *const *properties;
     bool may_publish, may_metrics; /* scopes realtime:publish, :metrics */
-    int64_t expires_ms; /* wall clock */
-    uint8_t digest[32]; /* SHA-256 of the token */
+    int64_t expires_ms;            /* wall clock */
+    uint8_t digest[32];            /* SHA-256 of the token */
 };
 void bh_claims_put(const struct bh_claims *c); /* NULL is fine */
 
@@ -44,12 +44,12 @@ bool bh_claims_permit(const struct bh_claims *c, const char *property);
 
 /* For bellhopctl token. */
 struct bh_grant {
-    const char *user, *org; /* org NULL: none */
+    const char *user, *org;        /* org NULL: none */
     const char *const *properties; /* NULL: no claim */
     size_t n_properties;
     const char *const *scopes;
     size_t n_scopes;
-    int64_t ttl_s; /* may be negative */
+    int64_t ttl_s;   /* may be negative */
     const char *kid; /* NULL: the first key that can sign */
 };
 /* A signed token, bh_free() it; NULL and a sentence in ERR. */

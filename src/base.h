@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "limits.h"
+#include "bounds.h"
 
 #define BH_PRINTF(f, a) __attribute__((format(printf, f, a)))
 #define BH_MUST_USE     __attribute__((warn_unused_result))

@@ -1,20 +1,20 @@
 /*
- * limits.h: every bound that is not a matter of configuration, in one table.
+ * bounds.h: every bound that is not a matter of configuration, in one table.
  * PROTOCOL.md repeats those that a client can meet; a test compares the two.
  * Sizes are in bytes unless the name says otherwise.
  */
-#ifndef BH_LIMITS_H
-#define BH_LIMITS_H
+#ifndef BH_BOUNDS_H
+#define BH_BOUNDS_H
 
 /* The event and the publish request. */
-#define BH_NAME_MAX       128   /* eventId, eventType, orgId, propertyId, sub */
-#define BH_EVENT_MAX      65536 /* one event as it was sent */
-#define BH_BATCH_MAX      500   /* events in one publish */
-#define BH_DEPTH_MAX      64    /* nesting of one event, itself the first level */
-#define BH_BODY_MAX       (BH_BATCH_MAX * (BH_EVENT_MAX + 2) + 1024)
-#define BH_TIMESTAMP_MAX  9007199254740991LL /* 2^53-1 */
-#define BH_POINTER_MAX    256                /* a JSON Pointer in a refusal */
-#define BH_ERRORS_MAX     16                 /* errors listed in one refusal */
+#define BH_NAME_MAX      128   /* eventId, eventType, orgId, propertyId, sub */
+#define BH_EVENT_MAX     65536 /* one event as it was sent */
+#define BH_BATCH_MAX     500   /* events in one publish */
+#define BH_DEPTH_MAX     64 /* nesting of one event, itself the first level */
+#define BH_BODY_MAX      (BH_BATCH_MAX * (BH_EVENT_MAX + 2) + 1024)
+#define BH_TIMESTAMP_MAX 9007199254740991LL /* 2^53-1 */
+#define BH_POINTER_MAX   256                /* a JSON Pointer in a refusal */
+#define BH_ERRORS_MAX    16                 /* errors listed in one refusal */
 
 /* The request around it. */
 #define BH_DOMAIN_MAX     32   /* [a-z][a-z0-9-]{0,31} */
@@ -28,13 +28,13 @@
 #define BH_PAGE_MAX       1000 /* events in one page of history */
 #define BH_PAGE_DEFAULT   200
 #define BH_HEAD_MAX       2048 /* response head handed to the broker */
-#define BH_WORD_MAX       64   /* a foreign word in a log line, after escaping */
+#define BH_WORD_MAX       64 /* a foreign word in a log line, after escaping */
 
 /* The log. */
-#define BH_LOG_ID_LEN     16   /* hex digits of a log's random name */
-#define BH_CURSOR_MAX     40   /* "<log id>-<seq>" and its NUL */
-#define BH_GROUP_MAX      4096 /* events in one transaction of the writer */
-#define BH_ANSWER_MAX     (4 * 1024 * 1024) /* soft: events in one answer */
+#define BH_LOG_ID_LEN 16   /* hex digits of a log's random name */
+#define BH_CURSOR_MAX 40   /* "<log id>-<seq>" and its NUL */
+#define BH_GROUP_MAX  4096 /* events in one transaction of the writer */
+#define BH_ANSWER_MAX (4 * 1024 * 1024) /* soft: events in one answer */
 
 /* Between worker and broker. */
 #define BH_MSG_MAX        65536 /* one message */

@@ -33,16 +33,17 @@ struct bh_conf {
     } log;
     struct {
         char *socket;
-        char **users; /* who may connect besides root and the broker's own user */
+        char *
+            *users; /* who may connect besides root and the broker's own user */
         size_t n_users;
-        int buffer_events;  /* per channel */
-        int buffer_ms;      /* how long an event stays in memory */
+        int buffer_events;    /* per channel */
+        int buffer_ms;        /* how long an event stays in memory */
         int64_t buffer_bytes; /* all channels together */
         int poll_ms, poll_jitter_ms;
         int coalesce_ms;
         int waiters_per_channel, waiters_per_user;
-        int waiters;      /* in all; 0: from the descriptor limit */
-        int channels;     /* in memory */
+        int waiters;  /* in all; 0: from the descriptor limit */
+        int channels; /* in memory */
         int channel_idle_ms;
     } broker;
     struct {

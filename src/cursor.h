@@ -1,4 +1,5 @@
-/* cursor.h: a position in a log, "<log id>-<seq>": I have everything up to it. */
+/* cursor.h: a position in a log, "<log id>-<seq>": I have everything up to it.
+ */
 #ifndef BH_CURSOR_H
 #define BH_CURSOR_H
 

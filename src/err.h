@@ -61,7 +61,8 @@ enum bh_refusal {
         BH_REFUSAL_COUNT
 };
 
-/* All four are constant strings or numbers; R must be a refusal, not GRANTED. */
+/* All four are constant strings or numbers; R must be a refusal, not GRANTED.
+ */
 const char *bh_refusal_word(enum bh_refusal r);
 int bh_refusal_status(enum bh_refusal r);
 const char *bh_refusal_title(enum bh_refusal r);

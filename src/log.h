@@ -25,7 +25,8 @@ void bh_die(int code, const char *fmt, ...) BH_PRINTF(2, 3)
     __attribute__((noreturn));
 
 /* A foreign word for a log line: control bytes, quotes, backslashes and what is
- * not UTF-8 escaped, cut so that it fits SIZE with its NUL, "-" if empty. Returns OUT. */
+ * not UTF-8 escaped, cut so that it fits SIZE with its NUL, "-" if empty.
+ * Returns OUT. */
 const char *bh_log_word(char *out, size_t size, const char *p, size_t len);
 
 #endif

@@ -86,13 +86,13 @@ struct bh_park {
     bool has_cursor;
     bool all_properties; /* no filter; then n_properties is 0 */
     int64_t cursor_seq;
-    int64_t expires_ms;      /* the token's exp, wall clock */
-    uint32_t wait_ms;        /* or BH_WAIT_DEFAULT */
+    int64_t expires_ms;       /* the token's exp, wall clock */
+    uint32_t wait_ms;         /* or BH_WAIT_DEFAULT */
     uint8_t token_digest[16]; /* of the token: whose position to remember */
     struct bh_str cursor_log; /* log id, "" without a cursor */
     struct bh_str domain, org, user, client_id; /* client_id may be empty */
-    struct bh_str property; /* the filter as asked for, "" if none: to log */
-    struct bh_str origin, ua;  /* to log, escaped and cut by the worker */
+    struct bh_str property;   /* the filter as asked for, "" if none: to log */
+    struct bh_str origin, ua; /* to log, escaped and cut by the worker */
     struct bh_str request_id_text; /* X-Request-ID */
     struct bh_str head; /* further response header lines, each ended by CRLF:
                            the same for many requests, so the broker keeps one

@@ -14,9 +14,12 @@
 #include "sock.h"
 #include "worker.h"
 
-#define CONF_DEFAULT "/etc/bellhop/bellhop.conf"
-#define BACKLOG      4096
-#define SYSTEMD_FD   3
+#ifndef BH_DEFAULT_CONF
+#define BH_DEFAULT_CONF "/etc/bellhop/bellhop.conf"
+#endif
+
+#define BACKLOG    4096
+#define SYSTEMD_FD 3
 
 #ifndef PACKAGE_VERSION
 #define PACKAGE_VERSION "0"
@@ -27,7 +30,7 @@ static const char usage[] =
     "Answer Bellhop's HTTP requests behind a web server, by FastCGI.\n"
     "\n"
     "  -c, --config=CONF    the configuration ($BELLHOP_CONF, else\n"
-    "                       " CONF_DEFAULT ")\n"
+    "                       " BH_DEFAULT_CONF ")\n"
     "  -s, --socket=SOCKET  listen there, whatever else there is\n"
     "  -t, --test           check the configuration and the keys, then leave\n"
     "      --help           this text\n"
@@ -54,7 +57,7 @@ parse_options(struct options *o, int argc, char **argv)
     int c;
 
     *o = (struct options){.conf = getenv("BELLHOP_CONF")};
-    if (o->conf == NULL || o->conf[0] == '\0') o->conf = CONF_DEFAULT;
+    if (o->conf == NULL || o->conf[0] == '\0') o->conf = BH_DEFAULT_CONF;
     while ((c = getopt_long(argc, argv, "c:s:t", longs, NULL)) != -1) {
         if (c == 'c') o->conf = optarg;
         if (c == 's') o->socket = optarg;

@@ -1,0 +1,140 @@
+/* bellhopctl: what admins and developers do by hand. */
+#include "ctl.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "log.h"
+
+#ifndef PACKAGE_VERSION
+#define PACKAGE_VERSION "unreleased"
+#endif
+#ifndef BH_DEFAULT_CONF
+#define BH_DEFAULT_CONF "/etc/bellhop/bellhop.conf"
+#endif
+
+static const struct bh_command *const commands[] = {&bh_cmd_token, &bh_cmd_log};
+
+static void
+print_mistake(void *arg, const char *message)
+{
+    (void)arg;
+    fprintf(stderr, "bellhopctl: %s\n", message);
+}
+
+struct bh_conf *
+bh_ctl_conf(const char *path)
+{
+    struct bh_conf *c = bh_conf_read(path, print_mistake, NULL);
+
+    if (c != NULL) return c;
+    fprintf(stderr,
+            "bellhopctl: can't use %s; name another file with -c or in "
+            "BELLHOP_CONF\n",
+            path);
+    exit(EX_CONFIG);
+}
+
+int
+bh_ctl_usage(const struct bh_command *c, const char *why)
+{
+    if (why != NULL) fprintf(stderr, "bellhopctl %s: %s\n", c->name, why);
+    fprintf(stderr, "Try 'bellhopctl %s --help'.\n", c->name);
+    return EX_USAGE;
+}
+
+int64_t
+bh_ctl_number(const char *option, const char *text, int64_t min, int64_t max)
+{
+    char *end;
+
+    errno = 0;
+    long long n = strtoll(text, &end, 10);
+    if (errno == 0 && end != text && *end == '\0' && n >= min && n <= max)
+        return n;
+    fprintf(stderr, "bellhopctl: %s takes a whole number from %lld to %lld\n",
+            option, (long long)min, (long long)max);
+    exit(EX_USAGE);
+}
+
+static void
+print_help(void)
+{
+    fputs("Usage: bellhopctl [-c FILE] COMMAND [ARGUMENT]...\n"
+          "Look after Bellhop: tokens, and the log of events.\n"
+          "\n"
+          "  -c, --config=FILE  read FILE instead of $BELLHOP_CONF or\n"
+          "                     " BH_DEFAULT_CONF "\n"
+          "  -h, --help         print this and leave\n"
+          "  -V, --version      print the version and leave\n"
+          "\n"
+          "Commands:\n",
+          stdout);
+    for (size_t i = 0; i < bh_countof(commands); i++)
+        printf("  %-8s %s\n", commands[i]->name, commands[i]->what);
+    fputs("\n'bellhopctl COMMAND --help' explains one, with examples.\n",
+          stdout);
+}
+
+static int
+run(const char *conf, int argc, char **argv)
+{
+    for (size_t i = 0; i < bh_countof(commands); i++) {
+        const struct bh_command *c = commands[i];
+
+        if (strcmp(argv[0], c->name) != 0) continue;
+        if (argc > 1 &&
+            (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
+            fputs(c->help, stdout);
+            return EX_OK;
+        }
+        return c->run(c, conf, argc, argv);
+    }
+    fprintf(stderr,
+            "bellhopctl: there is no such command; 'bellhopctl --help' lists "
+            "them\n");
+    return EX_USAGE;
+}
+
+int
+main(int argc, char **argv)
+{
+    static const struct option longs[] = {
+        {"config", required_argument, NULL, 'c'},
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},
+        {NULL, 0, NULL, 0}};
+    const char *conf = getenv("BELLHOP_CONF");
+    int o;
+
+    bh_log_open("bellhopctl", false);
+    if (conf == NULL || *conf == '\0') conf = BH_DEFAULT_CONF;
+    /* "+": what follows the command is the command's. */
+    while ((o = getopt_long(argc, argv, "+c:hV", longs, NULL)) != -1) {
+        if (o == 'c') {
+            conf = optarg;
+        } else if (o == 'h') {
+            print_help();
+            return EX_OK;
+        } else if (o == 'V') {
+            puts("bellhopctl " PACKAGE_VERSION);
+            return EX_OK;
+        } else {
+            fputs("Try 'bellhopctl --help'.\n", stderr);
+            return EX_USAGE;
+        }
+    }
+    if (optind == argc) {
+        fputs("bellhopctl: which command? 'bellhopctl --help' lists them\n",
+              stderr);
+        return EX_USAGE;
+    }
+    argc -= optind;
+    argv += optind;
+    optind = 0; /* getopt starts anew, with the command as argv[0] */
+    return run(conf, argc, argv);
+}

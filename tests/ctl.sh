@@ -1,0 +1,64 @@
+#!/bin/sh
+# ctl.sh: bellhopctl as its users type it: exit codes, help, a token that the
+# worker's own reader accepts (through tests/system), the log printed.
+# Run by `make check` in the build folder.
+set -u
+ctl=$PWD/bellhopctl
+dir=$(mktemp -d)
+trap 'rm -r "$dir"' EXIT
+failed=0
+
+# expect CODE NAME COMMAND...
+expect() {
+    code=$1 name=$2
+    shift 2
+    "$@" >"$dir/out" 2>"$dir/err"
+    got=$?
+    [ $got -eq "$code" ] && return
+    echo "FAIL: $name: exit $got instead of $code"
+    cat "$dir/err"
+    failed=1
+}
+
+# says FILE TEXT NAME
+says() {
+    grep -qF -- "$2" "$dir/$1" && return
+    echo "FAIL: $3: no '$2' in what it printed:"
+    cat "$dir/$1"
+    failed=1
+}
+
+head -c 48 /dev/urandom | base64 >"$dir/k"
+cat >"$dir/conf" <<END
+log { path = "log.db" }
+key "main" { algorithm = "HS256" file = "k" }
+domain "tasks" { }
+END
+
+expect 0 help "$ctl" --help
+says out "token" "the help lists the commands"
+expect 0 version "$ctl" --version
+says out "bellhopctl " version
+expect 64 "no command" "$ctl"
+expect 64 "unknown command" "$ctl" frobnicate
+expect 64 "unknown option" "$ctl" --frobnicate
+for command in token log; do
+    expect 0 "$command --help" "$ctl" $command --help
+    says out "Example" "$command --help shows examples"
+    expect 64 "$command with an unknown option" "$ctl" -c "$dir/conf" $command --frob
+    expect 64 "$command with an argument" "$ctl" -c "$dir/conf" $command --sub u frob
+done
+expect 78 "no configuration" "$ctl" -c "$dir/none" token --sub u
+expect 64 "token without a user" "$ctl" -c "$dir/conf" token
+expect 64 "ttl that is no number" "$ctl" -c "$dir/conf" token --sub u --ttl soon
+expect 78 "unknown key" "$ctl" -c "$dir/conf" token --sub u --kid other
+expect 0 token "$ctl" -c "$dir/conf" token --sub u --org o --property p --scope realtime:publish
+grep -Eq '^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$' "$dir/out" || {
+    echo "FAIL: what token prints is no JWT"
+    failed=1
+}
+export BELLHOP_CONF="$dir/conf"
+expect 0 "configuration from the environment" "$ctl" token --sub u --ttl -5
+expect 69 "log that isn't there" "$ctl" log
+says err "log.db" "the message names the log"
+exit $failed

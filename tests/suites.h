@@ -4,12 +4,38 @@
 
 #include <check.h>
 
-/* One line per suite, in the order of the layers. */
-#define BH_SUITES(X)                                                           \
-    X(err) X(mem) X(buf) X(heap) X(map) X(clock) X(log) X(cursor) X(sock)      \
-    X(fcgirec) X(proto) X(json) X(event) X(park) X(deliver) X(follow) X(ops) \
-    X(store) X(store_lay) X(store_read) X(store_write) X(store_processes)      \
-    X(request) X(reply) X(writer) X(worker) X(handover) X(serve)
+/* In the order of the layers; one a line, so that additions merge. */
+/* clang-format off */
+#define BH_SUITES(X) \
+    X(err) \
+    X(mem) \
+    X(buf) \
+    X(heap) \
+    X(map) \
+    X(clock) \
+    X(log) \
+    X(cursor) \
+    X(sock) \
+    X(fcgirec) \
+    X(proto) \
+    X(json) \
+    X(event) \
+    X(park) \
+    X(deliver) \
+    X(follow) \
+    X(ops) \
+    X(store) \
+    X(store_lay) \
+    X(store_read) \
+    X(store_write) \
+    X(store_processes) \
+    X(request) \
+    X(reply) \
+    X(writer) \
+    X(worker) \
+    X(handover) \
+    X(serve)
+/* clang-format on */
 
 #define BH_SUITE_DECLARE(name) Suite *check_##name(void);
 BH_SUITES(BH_SUITE_DECLARE)

@@ -120,10 +120,10 @@ bh_load_pub_add(struct bh_load_pub *p, int org, uint64_t k)
     const char *run = p->l->run;
 
     bh_buf_fmt(&p->body,
-               "%s{\"eventId\":\"%s-%d-%" PRIu64 "\","
+               "%s{\"eventId\":\"%s-%08" PRIu64 "-%d\","
                "\"eventType\":\"BenchEvent\",\"timestamp\":%" PRId64 ","
                "\"orgId\":\"%s-%d\",\"payload\":{\"pad\":\"%.*s\"}}",
-               p->n ? "," : "{\"events\":[", run, org, k, bh_wall_ms(), run,
+               p->n ? "," : "{\"events\":[", run, k, org, bh_wall_ms(), run,
                org, p->l->pad, pad);
     p->n++;
 }

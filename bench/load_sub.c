@@ -40,7 +40,7 @@ is_next(struct bh_load_sub *s, uint64_t k)
     return true;
 }
 
-/* An eventId is "<run>-<org>-<k>". */
+/* An eventId is "<run>-<k>-<org>", so that ids rise with time, as UUIDv7 do. */
 static void
 take_event(struct bh_load_sub *s, struct bh_str id, int64_t now_us)
 {
@@ -53,8 +53,8 @@ take_event(struct bh_load_sub *s, struct bh_str id, int64_t now_us)
     }
     memcpy(text, id.p, id.len);
     text[id.len] = '\0';
-    long org = strtol(text + n + 1, &end, 10);
-    uint64_t k = *end == '-' ? strtoull(end + 1, NULL, 10) : 0;
+    uint64_t k = strtoull(text + n + 1, &end, 10);
+    long org = *end == '-' ? strtol(end + 1, NULL, 10) : -1;
     if (org != s->org || k == 0)
         bh_load_error(s->l, "an event of another org", NULL);
     else if (is_next(s, k) && s->fn)

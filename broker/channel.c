@@ -158,6 +158,7 @@ bh_channel_push(struct bh_broker *b, struct bh_channel *ch, int64_t seq,
         return false;
     }
     i->channel = ch;
+    i->prev = ch->last;
     i->expires = expires;
     if (ch->last)
         ch->last->next = i;
@@ -174,10 +175,11 @@ bh_channel_push(struct bh_broker *b, struct bh_channel *ch, int64_t seq,
 struct bh_item *
 bh_channel_after(const struct bh_channel *ch, int64_t seq)
 {
-    struct bh_item *i = ch->first;
+    struct bh_item *i = ch->last;
 
-    if (!ch->last || ch->last->seq <= seq) return NULL;
-    while (i && i->seq <= seq) i = i->next;
+    /* Most cursors are near the end. */
+    if (!i || i->seq <= seq) return NULL;
+    while (i->prev && i->prev->seq > seq) i = i->prev;
     return i;
 }
 
@@ -187,7 +189,10 @@ bh_channel_shift(struct bh_broker *b, struct bh_channel *ch)
     struct bh_item *i = ch->first;
 
     ch->first = i->next;
-    if (!ch->first) ch->last = NULL;
+    if (ch->first)
+        ch->first->prev = NULL;
+    else
+        ch->last = NULL;
     ch->n_items--;
     raise_floor(b, ch, i->seq);
     bh_list_del(&i->age);

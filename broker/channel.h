@@ -23,8 +23,8 @@ struct bh_channel;
 
 /* An event in memory: its text, ready to be joined into an answer. */
 struct bh_item {
-    struct bh_link age;   /* all items of the broker, in seq order */
-    struct bh_item *next; /* in the channel, in seq order */
+    struct bh_link age;          /* all items of the broker, in seq order */
+    struct bh_item *prev, *next; /* in the channel, in seq order */
     struct bh_channel *channel;
     int64_t seq;
     int64_t expires;  /* monotonic ms */

@@ -172,14 +172,15 @@ bh_waiter_drop(struct bh_waiter *w)
 }
 
 /* Unread bytes at close(2) would turn the answer into ECONNRESET for the reader
- * at the other end (AF_UNIX). */
+ * at the other end (AF_UNIX). In the loop such bytes have been read already. */
 static void
-drain(int fd)
+drain(const struct bh_waiter *w)
 {
     char scratch[4096];
 
-    for (int i = 0; i < 16; i++)
-        if (recv(fd, scratch, sizeof scratch, MSG_DONTWAIT) <= 0) return;
+    for (int i = 0; i < 16 && !w->in_loop; i++)
+        if (recv(w->source.fd, scratch, sizeof scratch, MSG_DONTWAIT) <= 0)
+            return;
 }
 
 /* After a write: done, or to go on when the socket has room. */
@@ -200,7 +201,7 @@ after_write(struct bh_waiter *w, int rc)
     if (rc < 0)
         b->stats.lost++;
     else
-        drain(w->source.fd);
+        drain(w);
     bh_heap_del(&b->timers, &w->timer);
     let_go(w);
 }

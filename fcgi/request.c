@@ -304,7 +304,7 @@ parse_request_id(struct bh_request *rq, const char *value)
     if (is_sane_word(value, BH_REQUEST_ID_MAX))
         memcpy(rq->id, value, strlen(value) + 1);
     else
-        bh_random_hex(rq->id, 16);
+        bh_random_id(rq->id, 16);
 }
 
 static int64_t

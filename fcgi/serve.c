@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -19,7 +20,8 @@
 #include "thread.h"
 
 #define PAUSE_MS 100  /* when there are no descriptors left */
-#define NUDGE_MS 10   /* between two signals to a thread that should leave */
+#define NUDGE_MS 10   /* between two wake-ups of threads that should leave */
+#define LOOK_MS  1000 /* an idle thread looks by itself whether it should */
 #define GRACE_MS 8000 /* what a request under way may take at the end */
 
 struct thread {
@@ -52,34 +54,26 @@ is_stopping(struct bh_worker *w)
 
 /* ---- accept ---- */
 
-static void
-unblock_wake(bool unblock)
-{
-    sigset_t set;
-
-    sigemptyset(&set);
-    sigaddset(&set, BH_SERVE_WAKE);
-    pthread_sigmask(unblock ? SIG_UNBLOCK : SIG_BLOCK, &set, NULL);
-}
-
 /*
- * Our own, since libfcgi's knows neither close-on-exec nor timeouts. Only here
- * the wake-up is let through, for libfcgi gives a request up whose read or
- * write is interrupted. One that comes before accept4 waits is lost; it is
- * repeated.
+ * Our own, since libfcgi's knows neither close-on-exec nor timeouts. No signal
+ * may end the wait, for libfcgi gives a request up whose read or write is
+ * interrupted: it ends by a connection of bh_serve_stop's own, or by itself.
  */
 static int
 accept_one(struct thread *t)
 {
-    unblock_wake(true);
     int fd = accept4(t->worker->listener, NULL, NULL, SOCK_CLOEXEC);
     int error = errno;
-    unblock_wake(false);
-    if (fd < 0 && (error == EINTR || error == ECONNABORTED)) return -1;
-    if (fd < 0 && !t->failing) bh_log(BH_ERROR, "accept: %s", strerror(error));
-    if (fd < 0) nap(PAUSE_MS);
-    t->failing = fd < 0;
-    return fd;
+
+    if (fd >= 0) {
+        t->failing = false;
+        return fd;
+    }
+    if (error == EAGAIN || error == EINTR || error == ECONNABORTED) return -1;
+    if (!t->failing) bh_log(BH_ERROR, "accept: %s", strerror(error));
+    t->failing = true;
+    nap(PAUSE_MS);
+    return -1;
 }
 
 /* ---- one request ---- */
@@ -115,6 +109,7 @@ send_reply(FCGX_Request *r, struct bh_call *call)
 
     bh_call_cors(&cors, call);
     bh_reply_encode(&out, &call->reply, call->rq->id, bh_buf_cstr(&cors));
+    bh_sock_write_timeout(r->ipcFd, call->setup->conf->worker.io_timeout_ms);
     if (!out.failed) FCGX_PutStr(out.p, (int)out.len, r->out);
     bh_buf_fini(&out);
     bh_buf_fini(&cors);
@@ -166,7 +161,7 @@ serve_one(struct thread *t, FCGX_Request *r, int fd)
     struct bh_setup *setup = bh_setup_get(&t->worker->setup);
     struct bh_request rq;
 
-    bh_sock_timeouts(fd, setup->conf->worker.io_timeout_ms);
+    bh_sock_read_timeout(fd, setup->conf->worker.io_timeout_ms);
     r->ipcFd = fd;
     r->keepConnection = 1;
     if (FCGX_Accept_r(r) == 0) {
@@ -220,6 +215,7 @@ bh_serve_start(struct bh_worker *w, int n)
         return NULL;
     }
     make_blocking(w->listener);
+    bh_sock_read_timeout(w->listener, LOOK_MS);
     s->worker = w;
     for (; s->n < n; s->n++) {
         struct thread *t = &s->threads[s->n];
@@ -234,6 +230,21 @@ bh_serve_start(struct bh_worker *w, int n)
     return NULL;
 }
 
+/* A connection to our own socket ends one accept. Another process that shares
+ * the socket may take it instead; it meets the end at once and goes on. */
+static void
+wake_one(int listener)
+{
+    struct sockaddr_un name;
+    socklen_t len = sizeof name;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    if (fd < 0) return;
+    if (getsockname(listener, (struct sockaddr *)&name, &len) == 0)
+        (void)!connect(fd, (struct sockaddr *)&name, len);
+    close(fd);
+}
+
 static bool
 have_left(struct bh_serve *s)
 {
@@ -243,7 +254,7 @@ have_left(struct bh_serve *s)
         struct thread *t = &s->threads[i];
         if (__atomic_load_n(&t->left, __ATOMIC_ACQUIRE)) continue;
         all = false;
-        pthread_kill(t->id, BH_SERVE_WAKE);
+        wake_one(s->worker->listener);
     }
     return all;
 }

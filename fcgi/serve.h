@@ -4,13 +4,7 @@
 
 #include "base.h"
 
-#include <signal.h>
-
 #include "worker.h"
-
-/* Wakes a thread that waits for a connection; must be blocked, and handled
- * without SA_RESTART, before the start. */
-#define BH_SERVE_WAKE SIGUSR2
 
 struct bh_serve;
 /* N threads. NULL and a line in the log where not one can be started. */

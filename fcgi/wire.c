@@ -130,8 +130,7 @@ send_shared(struct bh_wire *w, const struct bh_buf *msg, int pass,
 
     pthread_rwlock_rdlock(&w->lock);
     *try = w->tries;
-    if (w->fd >= 0 && bh_wire_alive(w->fd))
-        rc = bh_sock_send(w->fd, msg->p, msg->len, pass, 0);
+    if (w->fd >= 0) rc = bh_sock_send(w->fd, msg->p, msg->len, pass, 0);
     pthread_rwlock_unlock(&w->lock);
     return rc;
 }
@@ -159,7 +158,10 @@ reconnect(struct bh_wire *w, uint64_t try)
 
     pthread_rwlock_wrlock(&w->lock);
     if (w->tries == try && bh_now_ms() >= w->pause_till) {
-        if (w->fd >= 0) close(w->fd);
+        if (w->fd >= 0) {
+            bh_wire_alive(w->fd); /* it may have said why */
+            close(w->fd);
+        }
         w->fd = bh_wire_open(w->path, OPEN_MS, &welcome);
         w->tries++;
         if (w->fd < 0) w->pause_till = bh_now_ms() + PAUSE_MS;

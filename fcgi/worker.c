@@ -26,8 +26,7 @@ ignore(int sig BH_UNUSED)
 static void
 block_signals(sigset_t *wanted)
 {
-    static const int signals[] = {SIGTERM, SIGINT, SIGUSR1, SIGHUP,
-                                  BH_SERVE_WAKE};
+    static const int signals[] = {SIGTERM, SIGINT, SIGUSR1, SIGHUP};
     struct sigaction sa = {.sa_handler = ignore};
 
     sigemptyset(&sa.sa_mask);
@@ -38,7 +37,6 @@ block_signals(sigset_t *wanted)
     }
     sigaction(SIGPIPE, &sa, NULL);
     pthread_sigmask(SIG_BLOCK, wanted, NULL);
-    sigdelset(wanted, BH_SERVE_WAKE);
 }
 
 /* ---- SIGHUP ---- */

@@ -19,6 +19,8 @@
 #include "clock.h"
 #include "mem.h"
 
+static const char no_memory[] = "There is no memory left.";
+
 struct bh_auth {
     const struct bh_conf *conf;
     struct bh_key keys[BH_KEYS_MAX];
@@ -70,23 +72,33 @@ bh_auth_free(struct bh_auth *a)
     bh_free(a);
 }
 
-/* -EINVAL where the header is none of a token that could be for K. */
+/* A part of the token as JSON text; WRONG is said where it is none. */
+static enum bh_refusal
+decode_part(struct bh_buf *json, struct bh_str part, const char *wrong,
+            const char **why)
+{
+    int rc = bh_token_part(json, part);
+
+    if (rc == 0) return BH_GRANTED;
+    *why = rc == -ENOMEM ? no_memory : wrong;
+    return rc == -ENOMEM ? BH_INTERNAL : BH_TOKEN_INVALID;
+}
+
 static enum bh_refusal
 choose_key(const struct bh_auth *a, const struct bh_token *t,
            const struct bh_key **key, const char **why)
 {
     struct bh_buf header = BH_BUF_INIT;
-    int rc = bh_token_part(&header, t->header);
+    enum bh_refusal r = decode_part(
+        &header, t->header, "The token's header isn't one JSON object.", why);
 
-    *key = NULL;
-    if (rc == 0)
+    if (r == BH_GRANTED) {
         *key = bh_token_key((struct bh_str){header.p, header.len}, a->keys,
                             a->n_keys, why);
-    else
-        *why = "The token's header isn't one JSON object.";
+        if (*key == NULL) r = BH_TOKEN_INVALID;
+    }
     bh_buf_fini(&header);
-    if (rc == -ENOMEM) return BH_INTERNAL;
-    return *key != NULL ? BH_GRANTED : BH_TOKEN_INVALID;
+    return r;
 }
 
 static bool
@@ -106,16 +118,15 @@ read_claims(const struct bh_auth *a, const struct bh_token *t, int64_t now_ms,
             struct bh_held **out, const char **why)
 {
     struct bh_buf payload = BH_BUF_INIT;
-    enum bh_refusal r = BH_TOKEN_INVALID;
-    int rc = bh_token_part(&payload, t->payload);
+    enum bh_refusal r =
+        decode_part(&payload, t->payload,
+                    "The token's claims aren't one JSON object.", why);
 
-    if (rc == 0)
+    if (r == BH_GRANTED)
         r = bh_claims_read(
             out, a->conf, (struct bh_str){payload.p, payload.len}, now_ms, why);
-    else
-        *why = "The token's claims aren't one JSON object.";
     bh_buf_fini(&payload);
-    return rc == -ENOMEM ? BH_INTERNAL : r;
+    return r;
 }
 
 /* A token that isn't in the cache. */
@@ -152,7 +163,7 @@ bh_auth_check(struct bh_auth *a, const char *authorization,
     enum bh_refusal r = bh_token_split(&t, authorization, why);
     if (r != BH_GRANTED) return r;
     if (EVP_Digest(t.text, t.len, digest, NULL, a->sha256, NULL) != 1) {
-        *why = "There is no memory left.";
+        *why = no_memory;
         return BH_INTERNAL;
     }
     held = bh_auth_cache_find(a->cache, digest, now_ms, &expired);

@@ -36,18 +36,6 @@ is_array(struct bh_str value)
     return value.len >= 2 && value.p[0] == '[';
 }
 
-/* Whether VALUE is a string that decodes to TEXT. */
-static bool
-says(struct bh_str value, const char *text)
-{
-    if (!is_string(value)) return false;
-    struct bh_buf b = BH_BUF_INIT;
-    bool same = bh_json_string(&b, value) == 0 && b.len == strlen(text) &&
-                (b.len == 0 || memcmp(b.p, text, b.len) == 0);
-    bh_buf_fini(&b);
-    return same;
-}
-
 /* A whole number of seconds that fits; RFC 7519 would allow a fraction, which
  * no issuer of ours sends and which a parser might take for 0. */
 static bool
@@ -182,9 +170,9 @@ meant_for(const char *audience, struct bh_str payload)
     size_t pos = 0;
 
     if (!bh_json_member(payload, "aud", &value)) return false;
-    if (!is_array(value)) return says(value, audience);
+    if (!is_array(value)) return bh_token_says(value, audience);
     while (bh_json_next(value, &pos, &name, &element))
-        if (says(element, audience)) return true;
+        if (bh_token_says(element, audience)) return true;
     return false;
 }
 
@@ -208,7 +196,7 @@ check_registered(struct draft *d, const struct bh_conf *conf,
     }
     if (conf->token.issuer != NULL &&
         !(bh_json_member(payload, "iss", &value) &&
-          says(value, conf->token.issuer)))
+          bh_token_says(value, conf->token.issuer)))
         return "The token's iss is not the issuer that is trusted here.";
     if (conf->token.audience != NULL &&
         !meant_for(conf->token.audience, payload))

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -42,7 +43,7 @@ static int BH_PRINTF(5, 6) wrong(const struct bh_key *k, enum bh_key_use use,
     return -EINVAL;
 }
 
-/* At most SIZE bytes of a regular file; their number, or a negative errno. */
+/* At most SIZE bytes; their number, or a negative errno. */
 static ssize_t
 read_file(int fd, unsigned char *p, size_t size)
 {
@@ -90,21 +91,35 @@ load_bytes(struct bh_key *k, enum bh_key_use use, char *err, size_t size)
     return 0;
 }
 
-/* A public key in PEM is no secret: with it as one, anybody could sign. */
+/* As many bytes as the hash has, at the least (RFC 7518, 3.2). A public key in
+ * PEM is no secret: with it as one, anybody could sign. */
 static int
 check_secret(struct bh_key *k, enum bh_key_use use, char *err, size_t size)
 {
+    size_t least = (size_t)atoi(k->conf->algorithm + 2) * BH_SECRET_MIN / 256;
+
     if (k->p[k->len - 1] == '\n') k->p[--k->len] = '\0';
-    if (k->len >= 10 && memcmp(k->p, "-----BEGIN", 10) == 0)
+    if (memmem(k->p, k->len, "-----BEGIN ", 11) != NULL)
         return wrong(k, use, err, size,
                      "holds PEM, but %s takes a secret: random bytes",
                      k->conf->algorithm);
-    if (k->len < BH_SECRET_MIN)
+    if (k->len < least)
         return wrong(k, use, err, size,
-                     "the secret has %zu bytes, fewer than %d; make one with "
+                     "the secret has %zu bytes, fewer than %zu; make one with "
                      "openssl rand -hex 32",
-                     k->len, BH_SECRET_MIN);
+                     k->len, least);
     return 0;
+}
+
+/* For OpenSSL, which else asks on the terminal. */
+static int
+no_passphrase(char *out, int size, int writing, void *arg)
+{
+    (void)out;
+    (void)size;
+    (void)writing;
+    (void)arg;
+    return -1;
 }
 
 static EVP_PKEY *
@@ -113,11 +128,10 @@ parse_pem(const struct bh_key *k, enum bh_key_use use)
     BIO *bio = BIO_new_mem_buf(k->p, (int)k->len);
     EVP_PKEY *pkey = NULL;
 
-    /* The passphrase "" keeps OpenSSL from asking for one on the terminal. */
     if (bio != NULL && use == BH_KEY_SIGN)
-        pkey = PEM_read_bio_PrivateKey(bio, NULL, NULL, (void *)(uintptr_t) "");
+        pkey = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
     else if (bio != NULL)
-        pkey = PEM_read_bio_PUBKEY(bio, NULL, NULL, (void *)(uintptr_t) "");
+        pkey = PEM_read_bio_PUBKEY(bio, NULL, no_passphrase, NULL);
     BIO_free(bio);
     return pkey;
 }

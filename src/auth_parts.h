@@ -50,6 +50,10 @@ enum bh_refusal bh_token_split(struct bh_token *t, const char *authorization,
  */
 int bh_token_part(struct bh_buf *json, struct bh_str part);
 
+/* Whether VALUE, a checked one, is the string TEXT, which has no backslash. It
+ * takes no memory, so it can't say no for want of it. */
+bool bh_token_says(struct bh_str value, const char *text);
+
 /*
  * The one of the N keys that HEADER, a checked object, asks for: by its kid, or
  * without one where there is only one key; and only under the algorithm that

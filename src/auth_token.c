@@ -49,7 +49,7 @@ bh_token_split(struct bh_token *t, const char *authorization, const char **why)
         *why = "There is no Authorization header.";
         return BH_TOKEN_MISSING;
     }
-    *why = "The Authorization header must be \"Bearer\", a space and a token.";
+    *why = "The Authorization header must be Bearer, a space and a token.";
     if (strncasecmp(authorization, scheme, skip) != 0) return BH_TOKEN_INVALID;
     t->text = authorization + skip;
     t->len = strnlen(t->text, BH_TOKEN_MAX + 1);
@@ -104,9 +104,8 @@ bh_token_part(struct bh_buf *json, struct bh_str part_text)
     return rc;
 }
 
-/* Whether VALUE is the JSON string of TEXT. */
-static bool
-says(struct bh_str value, const char *text)
+bool
+bh_token_says(struct bh_str value, const char *text)
 {
     return value.len >= 2 && value.p[0] == '"' &&
            bh_json_named((struct bh_str){value.p + 1, value.len - 2}, text);
@@ -119,7 +118,7 @@ find_key(struct bh_str header, const struct bh_key *keys, size_t n)
 
     if (!bh_json_member(header, "kid", &kid)) return n == 1 ? &keys[0] : NULL;
     for (size_t i = 0; i < n; i++)
-        if (says(kid, keys[i].conf->kid)) return &keys[i];
+        if (bh_token_says(kid, keys[i].conf->kid)) return &keys[i];
     return NULL;
 }
 
@@ -134,13 +133,19 @@ bh_token_key(struct bh_str header, const struct bh_key *keys, size_t n,
         *why = "The token's header has crit, which is not understood.";
         return NULL;
     }
+    /* libjwt takes no other type, and calls it a bad signature. */
+    if (bh_json_member(header, "typ", &value) && !bh_token_says(value, "JWT") &&
+        !bh_token_says(value, "jwt")) {
+        *why = "The token's typ is not JWT.";
+        return NULL;
+    }
     const struct bh_key *k = find_key(header, keys, n);
     if (k == NULL) {
         *why = "The token's kid names no key of this server.";
         return NULL;
     }
     if (!bh_json_member(header, "alg", &value) ||
-        !says(value, k->conf->algorithm)) {
+        !bh_token_says(value, k->conf->algorithm)) {
         *why = "The token's alg is not the one its key is for.";
         return NULL;
     }

@@ -41,6 +41,6 @@
 #define BH_ERROR_TEXT_MAX 256   /* the words of an ERROR */
 #define BH_KEYS_MAX       16    /* keys in one configuration */
 #define BH_KEY_FILE_MAX   16384
-#define BH_SECRET_MIN     32 /* an HMAC secret (RFC 7518, 3.2) */
+#define BH_SECRET_MIN     32 /* HS256's secret; HS512's is twice that */
 
 #endif

@@ -66,19 +66,25 @@ bh_random_bytes(void *p, size_t len)
     }
 }
 
-void
-bh_random_hex(char *out, size_t len)
+/* The bytes wait in the second half of OUT, which the digits reach last. */
+static void
+to_hex(char *out, size_t len)
 {
     static const char digits[] = "0123456789abcdef";
 
-    /* The bytes wait in the second half, which the digits reach last. */
-    bh_random_bytes(out + len, len);
     for (size_t i = 0; i < len; i++) {
         unsigned char byte = (unsigned char)out[len + i];
         out[2 * i] = digits[byte >> 4];
         out[2 * i + 1] = digits[byte & 15];
     }
     out[2 * len] = '\0';
+}
+
+void
+bh_random_hex(char *out, size_t len)
+{
+    bh_random_bytes(out + len, len);
+    to_hex(out, len);
 }
 
 /* splitmix64 (G. Steele, D. Lea, C. Flood, 2014), one stream per thread. */
@@ -96,6 +102,13 @@ next_random(void)
     z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
     z = (z ^ z >> 27) * 0x94d049bb133111ebu;
     return (uint32_t)((z ^ z >> 31) >> 32);
+}
+
+void
+bh_random_id(char *out, size_t len)
+{
+    for (size_t i = 0; i < len; i++) out[len + i] = (char)next_random();
+    to_hex(out, len);
 }
 
 uint32_t

@@ -19,5 +19,7 @@ uint32_t bh_random_below(uint32_t bound);
 void bh_random_bytes(void *p, size_t len);
 /* 2*LEN hex digits and a NUL to OUT, from the kernel's generator. */
 void bh_random_hex(char *out, size_t len);
+/* The same from the thread's own generator: unlike any other, but no secret. */
+void bh_random_id(char *out, size_t len);
 
 #endif

@@ -10,9 +10,10 @@
 
 /* ---- what concerns more than one option ---- */
 
-/* The word in ENABLE_<DOMAIN>_REALTIME_V2 for "task-list" is TASK_LIST. */
+/* The word in ENABLE_<DOMAIN>_REALTIME_V2 for "task-list" is TASK_LIST. A value
+ * that is neither yes nor no is a mistake: somebody meant to switch. */
 static bool
-switched_off(const char *domain)
+switched_off(const char *domain, struct bh_mistakes *m)
 {
     char name[BH_DOMAIN_MAX + 32];
     bool on = true;
@@ -22,7 +23,10 @@ switched_off(const char *domain)
     for (char *p = name; *p != '\0'; p++)
         *p = *p == '-' ? '_' : (char)toupper((unsigned char)*p);
     const char *value = getenv(name);
-    return value != NULL && bh_option_bool(value, &on) && !on;
+    if (value != NULL && *value != '\0' && !bh_option_bool(value, &on))
+        bh_mistake_add(m, 0, "%s in the environment: must be true or false",
+                       name);
+    return !on;
 }
 
 static void
@@ -59,7 +63,7 @@ check_whole(struct bh_conf *c, struct bh_mistakes *m)
                        "domain \"tasks\" { }");
     check_claims(c, m);
     for (size_t i = 0; i < c->n_domains; i++)
-        if (switched_off(c->domains[i].name)) c->domains[i].enabled = false;
+        if (switched_off(c->domains[i].name, m)) c->domains[i].enabled = false;
 }
 
 /* ---- the file ---- */

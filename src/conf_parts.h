@@ -69,7 +69,7 @@ bool bh_option_defaults(const char *section, void *base, const char *dir);
 void bh_option_clear(const struct bh_option *o, void *base);
 void bh_option_clear_all(const char *section, void *base);
 
-/* "true", "yes", "on" and their opposites, in any case. */
+/* "true", "yes", "on", "1" and their opposites, in any case. */
 bool bh_option_bool(const char *text, bool *out);
 
 /* ---- mistakes: noted as they are met, told in the order of the lines ---- */

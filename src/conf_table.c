@@ -12,6 +12,14 @@ printable(const char *s)
     return true;
 }
 
+/* A text that is looked for in JSON, where a backslash would escape. */
+static const char *
+check_text(const char *s)
+{
+    if (!printable(s)) return "holds a control character";
+    return strchr(s, '\\') != NULL ? "holds a backslash" : NULL;
+}
+
 static const char *
 check_plain(const char *s)
 {
@@ -19,11 +27,12 @@ check_plain(const char *s)
     return strlen(s) <= BH_NAME_MAX ? NULL : "is longer than 128 bytes";
 }
 
-/* A name that is looked for in JSON text. */
 static const char *
 check_word(const char *s)
 {
-    return strchr(s, '\\') != NULL ? "holds a backslash" : check_plain(s);
+    const char *wrong = check_text(s);
+
+    return wrong != NULL ? wrong : check_plain(s);
 }
 
 static const char *
@@ -153,8 +162,8 @@ const struct bh_option bh_option_table[] = {
     {"worker", "io_timeout_seconds", INT(1, 600, 1000), AT(worker.io_timeout_ms), .def = "30"},
     {"worker", "refusals_kept", INT(0, 10000000, 1), AT(worker.refusals_kept), .def = "10000"},
 
-    {"token", "issuer", .kind = BH_OPTION_STR, AT(token.issuer), .def = ""},
-    {"token", "audience", .kind = BH_OPTION_STR, AT(token.audience), .def = ""},
+    {"token", "issuer", .kind = BH_OPTION_STR, AT(token.issuer), .def = "", .check = check_text},
+    {"token", "audience", .kind = BH_OPTION_STR, AT(token.audience), .def = "", .check = check_text},
     {"token", "leeway_seconds", INT(0, 300, 1), AT(token.leeway_s), .def = "30"},
     {"token", "cache", INT(0, 1000000, 1), AT(token.cache), .def = "10000"},
     {"token", "claim_user", .kind = BH_OPTION_STR, AT(token.claim_user), .def = "sub", .check = check_word},

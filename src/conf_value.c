@@ -60,7 +60,7 @@ bool
 bh_option_bool(const char *text, bool *out)
 {
     static const char *const words[][2] = {
-        {"false", "true"}, {"no", "yes"}, {"off", "on"}};
+        {"false", "true"}, {"no", "yes"}, {"off", "on"}, {"0", "1"}};
 
     for (size_t i = 0; i < bh_countof(words); i++)
         for (int value = 0; value <= 1; value++)

@@ -166,15 +166,32 @@ bh_sock_nonblock(int fd)
     return 0;
 }
 
-int
-bh_sock_timeouts(int fd, int ms)
+static int
+set_timeout(int fd, int option, int ms)
 {
     struct timeval tv = {ms / 1000, ms % 1000 * 1000};
 
-    if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof tv) != 0 ||
-        setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof tv) != 0)
-        return -errno;
-    return 0;
+    return setsockopt(fd, SOL_SOCKET, option, &tv, sizeof tv) == 0 ? 0 : -errno;
+}
+
+int
+bh_sock_read_timeout(int fd, int ms)
+{
+    return set_timeout(fd, SO_RCVTIMEO, ms);
+}
+
+int
+bh_sock_write_timeout(int fd, int ms)
+{
+    return set_timeout(fd, SO_SNDTIMEO, ms);
+}
+
+int
+bh_sock_timeouts(int fd, int ms)
+{
+    int rc = bh_sock_read_timeout(fd, ms);
+
+    return rc == 0 ? bh_sock_write_timeout(fd, ms) : rc;
 }
 
 int

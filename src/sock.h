@@ -31,8 +31,11 @@ struct bh_peer {
 int bh_sock_peer(int fd, struct bh_peer *out);
 
 int bh_sock_nonblock(int fd);
-/* Milliseconds for reads and writes on a blocking socket. */
-int bh_sock_timeouts(int fd, int ms);
+/* Milliseconds for reads (accept(2) is one) and for writes on a blocking
+ * socket. */
+int bh_sock_read_timeout(int fd, int ms);
+int bh_sock_write_timeout(int fd, int ms);
+int bh_sock_timeouts(int fd, int ms); /* both */
 
 /*
  * One message; PASS is a descriptor to go with it, or -1. FLAGS as for

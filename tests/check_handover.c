@@ -216,16 +216,16 @@ START_TEST(test_broker_comes_back)
     expect_park(broker, &p);
     expect_parked_answer(fd, &p);
 
-    /* One that takes no more says so. */
+    /* One that takes no more says so and hangs up. */
     struct bh_buf b = BH_BUF_INIT;
     bh_error_encode(&b, "going");
     ck_assert_int_eq(bh_sock_send(broker, b.p, b.len, -1, 0), 0);
     bh_buf_fini(&b);
+    close(broker);
     fd = subscribe("");
     int again = wk_broker_accept(&k);
     expect_park(again, &p);
     expect_parked_answer(fd, &p);
-    close(broker);
     close(again);
 }
 END_TEST

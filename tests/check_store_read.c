@@ -191,7 +191,7 @@ START_TEST(every_query_uses_the_index_meant_for_it)
         {BH_Q_BETWEEN, "SEARCH events USING COVERING INDEX events_channel"
                        " (domain=? AND org_id=? AND rowid>? AND rowid<?)"},
         {BH_Q_FIND, "SEARCH events USING INDEX sqlite_autoindex_events_1"
-                    " (domain=? AND org_id=? AND event_id=?)"},
+                    " (event_id=? AND org_id=? AND domain=?)"},
         {BH_Q_PRUNE, "SEARCH events USING INTEGER PRIMARY KEY (rowid<?)"},
     };
 

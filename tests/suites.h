@@ -20,6 +20,12 @@
     X(proto) \
     X(json) \
     X(event) \
+    X(conf) \
+    X(auth) \
+    X(auth_cache) \
+    X(auth_claims) \
+    X(auth_key) \
+    X(auth_sign) \
     X(park) \
     X(deliver) \
     X(follow) \

@@ -321,8 +321,7 @@ START_TEST(headers)
     static const char *const taken[] = {
         "{\"alg\":\"HS256\",\"typ\":\"JWT\"}",
         "{\"alg\":\"HS256\",\"typ\":\"jwt\"}",
-        "{\"jku\":\"http://127.0.0.1/"
-        "\",\"jwk\":{\"k\":\"\"},\"alg\":\"HS256\"}",
+        "{\"jku\":\"http://127.0.0.1/\",\"jwk\":{},\"alg\":\"HS256\"}",
         " { \"kid\" : \"hs\" , \"alg\" : \"HS256\" } ",
     };
 

@@ -155,6 +155,10 @@ END_TEST
 
 START_TEST(wrong_pem)
 {
+    static const char asks[] =
+        "-----BEGIN PUBLIC KEY-----\nProc-Type: 4,ENCRYPTED\n"
+        "DEK-Info: AES-256-CBC,00112233445566778899AABBCCDDEEFF\n"
+        "\nAAAA\n-----END PUBLIC KEY-----\n";
     char text[4096];
 
     ak_write("garbage", "0123456789abcdef0123456789abcdef", 32);
@@ -171,11 +175,7 @@ START_TEST(wrong_pem)
     n += contents("rs.pem", text + n, sizeof(text) - n);
     ak_write("both", text, n);
     bad("RS256", "both", "holds a private key");
-    ak_write("asks",
-             "-----BEGIN PUBLIC KEY-----\nProc-Type: 4,ENCRYPTED\n"
-             "DEK-Info: AES-256-CBC,00112233445566778899AABBCCDDEEFF\n"
-             "\nAAAA\n-----END PUBLIC KEY-----\n",
-             159);
+    ak_write("asks", asks, sizeof asks - 1);
     bad("RS256", "asks", "holds no public key");
 }
 END_TEST

@@ -1,5 +1,6 @@
 /* unit.c: runs every suite, or those named as arguments. CK_FORK is on unless
- * the environment says otherwise, so that each test has a process of its own. */
+ * the environment says otherwise, so that each test has a process of its own.
+ */
 #include "base.h"
 
 #include <stdio.h>

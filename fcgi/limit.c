@@ -8,6 +8,7 @@
 #include "rates.h"
 
 #define RETRY_MAX 3600 /* seconds; no client need be told of longer */
+#define HOLD_US   1000000
 
 static void
 refuse(struct bh_call *call, int64_t wait_us, enum bh_count count,
@@ -21,6 +22,57 @@ refuse(struct bh_call *call, int64_t wait_us, enum bh_count count,
 }
 
 /* ---- publish ---- */
+
+static const char slow_publisher[] =
+    "Too many events of one publisher; nothing was stored. Wait for "
+    "Retry-After, then send the same again.";
+static const char slow_org[] =
+    "Too many events of one organisation; nothing was stored. Wait for "
+    "Retry-After, then send the same again.";
+
+static struct bh_str
+user_of(const struct bh_call *call)
+{
+    return (struct bh_str){call->claims->user, strlen(call->claims->user)};
+}
+
+/* The only org that the token can publish to; empty where it can to any. */
+static struct bh_str
+org_of(const struct bh_call *call)
+{
+    const char *org = call->claims->org != NULL ? call->claims->org : "";
+
+    return (struct bh_str){org, strlen(org)};
+}
+
+/* Not for longer than HOLD_US, since a smaller request might pass sooner. */
+static void
+hold(struct bh_call *call, enum bh_rate_kind kind, struct bh_str name,
+     int64_t wait_us, int64_t now)
+{
+    bh_rates_hold(call->worker->rates, kind, name,
+                  wait_us < HOLD_US ? wait_us : HOLD_US, now);
+}
+
+bool
+bh_limit_waited(struct bh_call *call)
+{
+    const struct bh_conf *conf = call->setup->conf;
+    struct bh_rates *rates = call->worker->rates;
+    struct bh_str org = org_of(call);
+    int64_t now = bh_now_us(), wait = 0;
+
+    if (conf->limits.publisher_rate > 0)
+        wait = bh_rates_held(rates, BH_RATE_PUBLISHER_HELD, user_of(call), now);
+    if (wait > 0) {
+        refuse(call, wait, BH_COUNT_LIMITED_PUBLISHER, slow_publisher);
+        return false;
+    }
+    if (conf->limits.org_rate > 0 && org.len > 0)
+        wait = bh_rates_held(rates, BH_RATE_ORG_HELD, org, now);
+    if (wait > 0) refuse(call, wait, BH_COUNT_LIMITED_ORG, slow_org);
+    return wait == 0;
+}
 
 /* Events of one org, which lie together in ORDER. */
 struct share {
@@ -76,9 +128,9 @@ limit_orgs(struct bh_call *call, const struct bh_batch *batch, int64_t now)
         if (wait == 0) continue;
         while (i-- > 0)
             bh_rates_give(rates, BH_RATE_ORG, orgs[i].org, &rate, orgs[i].n);
-        refuse(call, wait, BH_COUNT_LIMITED_ORG,
-               "Too many events of one organisation; nothing was stored. Wait "
-               "for Retry-After, then send the same again.");
+        refuse(call, wait, BH_COUNT_LIMITED_ORG, slow_org);
+        if (org_of(call).len > 0)
+            hold(call, BH_RATE_ORG_HELD, org_of(call), wait, now);
         return false;
     }
     return true;
@@ -91,15 +143,14 @@ bh_limit_publish(struct bh_call *call, const struct bh_batch *batch)
     const struct bh_rate rate = {conf->limits.publisher_rate, 1,
                                  conf->limits.publisher_burst};
     struct bh_rates *rates = call->worker->rates;
-    struct bh_str user = {call->claims->user, strlen(call->claims->user)};
+    struct bh_str user = user_of(call);
     int64_t now = bh_now_us();
     int64_t wait = bh_rates_take(rates, BH_RATE_PUBLISHER, user, &rate,
                                  (int)batch->n, now);
 
     if (wait > 0) {
-        refuse(call, wait, BH_COUNT_LIMITED_PUBLISHER,
-               "Too many events of one publisher; nothing was stored. Wait for "
-               "Retry-After, then send the same again.");
+        refuse(call, wait, BH_COUNT_LIMITED_PUBLISHER, slow_publisher);
+        hold(call, BH_RATE_PUBLISHER_HELD, user, wait, now);
         return false;
     }
     if (limit_orgs(call, batch, now)) return true;

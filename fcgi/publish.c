@@ -171,7 +171,7 @@ bh_handle_publish(struct bh_call *call)
 {
     struct publish p = {.shape = SINGLE};
 
-    if (read_batch(call, &p) && check_orgs(call, &p) &&
+    if (bh_limit_waited(call) && read_batch(call, &p) && check_orgs(call, &p) &&
         bh_limit_publish(call, &p.batch))
         store(call, &p);
     bh_batch_fini(&p.batch);

@@ -233,3 +233,29 @@ bh_rates_give(struct bh_rates *t, enum bh_rate_kind kind, struct bh_str name,
     if (slot != NULL)
         __atomic_fetch_sub(&slot->full_at, time_for(rate, n), __ATOMIC_RELAXED);
 }
+
+/* ---- holding ---- */
+
+/* A slot in use by somebody else is left alone: a hold is a favour. */
+void
+bh_rates_hold(struct bh_rates *t, enum bh_rate_kind kind, struct bh_str name,
+              int64_t us, int64_t now_us)
+{
+    uint64_t hash = hash_of(t, kind, name);
+    struct slot *slot = find_or_claim(set_of(t, hash), hash, now_us * 1000);
+
+    if (__atomic_load_n(&slot->owner, __ATOMIC_RELAXED) == hash)
+        __atomic_store_n(&slot->full_at, (now_us + us) * 1000,
+                         __ATOMIC_RELAXED);
+}
+
+int64_t
+bh_rates_held(struct bh_rates *t, enum bh_rate_kind kind, struct bh_str name,
+              int64_t now_us)
+{
+    uint64_t hash = hash_of(t, kind, name);
+    struct slot *slot = find(set_of(t, hash), hash);
+    int64_t left = slot != NULL ? full_at(slot) - now_us * 1000 : 0;
+
+    return left > 0 ? (left + 999) / 1000 : 0;
+}

@@ -27,7 +27,9 @@ enum bh_rate_kind {
     BH_RATE_PUBLISHER = 1,
     BH_RATE_ORG,
     BH_RATE_ADDRESS,
-    BH_RATE_TELEMETRY
+    BH_RATE_TELEMETRY,
+    BH_RATE_PUBLISHER_HELD, /* for bh_rates_hold */
+    BH_RATE_ORG_HELD
 };
 
 struct bh_rates;
@@ -50,5 +52,11 @@ int64_t bh_rates_take(struct bh_rates *t, enum bh_rate_kind kind,
 /* Put back what was taken and not used. */
 void bh_rates_give(struct bh_rates *t, enum bh_rate_kind kind,
                    struct bh_str name, const struct bh_rate *rate, int n);
+
+/* Hold NAME for US microseconds; how many of them are left. */
+void bh_rates_hold(struct bh_rates *t, enum bh_rate_kind kind,
+                   struct bh_str name, int64_t us, int64_t now_us);
+int64_t bh_rates_held(struct bh_rates *t, enum bh_rate_kind kind,
+                      struct bh_str name, int64_t now_us);
 
 #endif

@@ -23,7 +23,7 @@ struct bh_writer {
     pthread_t thread;
     bool started, stop;
     int wake; /* an eventfd */
-    struct bh_link queue;
+    struct bh_queue queue;
     struct bh_record record;
     unsigned long dropped; /* refusals */
 
@@ -173,7 +173,7 @@ static bool
 is_over(struct bh_writer *w)
 {
     pthread_mutex_lock(&w->lock);
-    bool over = w->stop && bh_list_empty(&w->queue) &&
+    bool over = w->stop && bh_list_empty(&w->queue.jobs) &&
                 bh_record_empty(&w->record) &&
                 bh_list_empty(&w->broker.waiting);
     pthread_mutex_unlock(&w->lock);
@@ -212,7 +212,7 @@ bh_writer_new(const char *log_path, enum bh_sync sync, const char *broker_path)
         return NULL;
     }
     pthread_mutex_init(&w->lock, NULL);
-    bh_list_init(&w->queue);
+    bh_queue_init(&w->queue);
     bh_record_init(&w->record);
     w->append = (struct bh_append){.path = log_path, .sync = sync};
     bh_notes_init(&w->broker, broker_path);
@@ -289,7 +289,7 @@ bh_writer_submit(struct bh_writer *w, struct bh_job *job)
     pthread_mutex_lock(&w->lock);
     if (is_running(w)) {
         job->refs++;
-        bh_list_add(&w->queue, &job->link);
+        bh_list_add(&w->queue.jobs, &job->link);
         wake(w);
         done = wait_until_done(w, job);
     }

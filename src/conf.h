@@ -57,7 +57,7 @@ struct bh_conf {
         int org_rate, org_burst;
     } limits;
     struct {
-        int rows, days; /* kept; no rows: nothing is stored */
+        int rows, days;                  /* kept; no rows: nothing is stored */
         int address_rate, address_burst; /* requests a minute, and at once */
         int rate, burst;                 /* of all: entries a second */
     } telemetry;

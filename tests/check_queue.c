@@ -7,14 +7,15 @@
 
 #include "suites.h"
 
-static struct bh_link queue, group;
+static struct bh_queue queue;
+static struct bh_link group;
 static struct bh_event blank;
 static int next_id;
 
 static void
 start(void)
 {
-    bh_list_init(&queue);
+    bh_queue_init(&queue);
     bh_list_init(&group);
     next_id = 0;
 }
@@ -33,7 +34,7 @@ free_all(struct bh_link *list)
 static void
 finish(void)
 {
-    free_all(&queue);
+    free_all(&queue.jobs);
     free_all(&group);
 }
 
@@ -51,7 +52,7 @@ put(const char *org, size_t n)
     for (size_t i = 0; i < n; i++)
         job->batch.v[i].org = (struct bh_str){org, strlen(org)};
     job->refs = next_id++;
-    bh_list_add(&queue, &job->link);
+    bh_list_add(&queue.jobs, &job->link);
 }
 
 /* Take, and say what: "org:number " of each. */
@@ -88,10 +89,35 @@ START_TEST(test_flood)
     for (int i = 0; i < 4; i++) put("flood", 500);
     put("b", 1);
     ck_assert_str_eq(take(true), "flood:0 a:4 b:9 ");
-    put("a", 1);
-    ck_assert_str_eq(take(true), "flood:1 a:10 ");
-    for (int i = 0; i < 5; i++) take(true);
+    for (int i = 1; i < 4; i++) {
+        take(true);
+        ck_assert_int_eq(bh_job_of(group.next)->refs, i);
+        ck_assert(group.next == group.prev);
+    }
+    for (int i = 5; i < 8; i++) take(true);
     ck_assert_str_eq(take(false), "flood:8 ");
+}
+END_TEST
+
+/* What has come during a long transaction doesn't wait for a second one; and
+ * small ones, however many come, don't hold the large back. */
+START_TEST(test_by_turns)
+{
+    for (int i = 0; i < 4; i++) put("flood", 500);
+    ck_assert_str_eq(take(true), "flood:0 ");
+    put("a", 1);
+    put("b", 3);
+    ck_assert_str_eq(take(true), "a:4 b:5 ");
+    put("a", 1);
+    ck_assert_str_eq(take(true), "flood:1 a:6 ");
+    put("a", 5);
+    put("a", 1);
+    put("b", 1);
+    ck_assert_str_eq(take(true), "a:7 b:9 ");
+    put("flood", 1); /* doesn't pass what is before it */
+    ck_assert_str_eq(take(true), "flood:2 a:8 ");
+    ck_assert_str_eq(take(true), "flood:3 ");
+    ck_assert_str_eq(take(false), "flood:10 ");
 }
 END_TEST
 
@@ -121,23 +147,19 @@ START_TEST(test_order)
 }
 END_TEST
 
+/* Many that flood: two at a time, each in its turn. */
 START_TEST(test_all_together)
 {
-    static char names[20][8];
+    static char names[6][8];
 
-    for (int i = 0; i < 20; i++) {
-        snprintf(names[i], sizeof names[i], "o%d", i);
-        put(names[i], 500);
+    for (int i = 0; i < 12; i++) {
+        snprintf(names[i % 6], sizeof names[0], "o%d", i % 6);
+        put(names[i % 6], 500);
     }
-    take(true); /* 8 of 500 fit 4,096 */
-    size_t n = 0;
-    bh_list_each (l, &group) n++;
-    ck_assert_uint_eq(n, 8);
-    ck_assert_int_eq(bh_job_of(group.next)->refs, 0);
-    take(true);
-    ck_assert_int_eq(bh_job_of(group.next)->refs, 8);
-    take(false);
-    ck_assert_int_eq(bh_job_of(group.next)->refs, 16);
+    ck_assert_str_eq(take(true), "o0:0 o1:1 ");
+    ck_assert_str_eq(take(true), "o2:2 o3:3 ");
+    ck_assert_str_eq(take(true), "o4:4 o5:5 ");
+    ck_assert_str_eq(take(true), "o0:6 o1:7 ");
 }
 END_TEST
 
@@ -153,8 +175,9 @@ START_TEST(test_many_orgs)
     }
     take(true);
     ck_assert_int_eq(bh_job_of(group.prev)->refs, 2 * BH_QUEUE_ORGS - 1);
-    take(false);
+    take(true); /* a short one */
     ck_assert_int_eq(bh_job_of(group.next)->refs, 2 * BH_QUEUE_ORGS);
+    take(false);
     ck_assert_int_eq(bh_job_of(group.prev)->refs, 199);
 }
 END_TEST
@@ -163,7 +186,7 @@ START_TEST(test_domains_apart)
 {
     put("x", 500);
     put("x", 500);
-    bh_job_of(queue.prev)->domain = (struct bh_str){"rooms", 5};
+    bh_job_of(queue.jobs.prev)->domain = (struct bh_str){"rooms", 5};
     ck_assert_str_eq(take(false), "x:0 x:1 ");
 }
 END_TEST
@@ -177,6 +200,7 @@ check_queue(void)
     tcase_add_checked_fixture(c, start, finish);
     tcase_add_test(c, test_empty);
     tcase_add_test(c, test_flood);
+    tcase_add_test(c, test_by_turns);
     tcase_add_test(c, test_flood_of_singles);
     tcase_add_test(c, test_order);
     tcase_add_test(c, test_all_together);

@@ -167,6 +167,21 @@ START_TEST(idle_slots_serve_others)
 }
 END_TEST
 
+START_TEST(held)
+{
+    struct bh_str a = str("a");
+
+    ck_assert_int_eq(bh_rates_held(t, BH_RATE_ORG_HELD, a, NOW), 0);
+    bh_rates_hold(t, BH_RATE_ORG_HELD, a, 700, NOW);
+    ck_assert_int_eq(bh_rates_held(t, BH_RATE_ORG_HELD, a, NOW + 100), 600);
+    ck_assert_int_eq(bh_rates_held(t, BH_RATE_PUBLISHER_HELD, a, NOW), 0);
+    ck_assert_int_eq(bh_rates_held(t, BH_RATE_ORG_HELD, str("b"), NOW), 0);
+    ck_assert_int_eq(bh_rates_held(t, BH_RATE_ORG_HELD, a, NOW + 699), 1);
+    ck_assert_int_eq(bh_rates_held(t, BH_RATE_ORG_HELD, a, NOW + 700), 0);
+    ck_assert_int_eq(take("a", 5, 0), 0); /* the bucket is another thing */
+}
+END_TEST
+
 /* ---- many at once ---- */
 
 #define CROWD 4
@@ -338,6 +353,7 @@ check_rates(void)
     tcase_add_test(c, a_new_rate_starts_full);
     tcase_add_test(c, crowded);
     tcase_add_test(c, idle_slots_serve_others);
+    tcase_add_test(c, held);
     tcase_add_test(c, threads_share_exactly);
     tcase_add_test(c, processes_share_exactly);
     tcase_add_test(c, kept_over_a_restart);

@@ -9,7 +9,6 @@
 
 static struct bh_queue queue;
 static struct bh_link group;
-static struct bh_event blank;
 static int next_id;
 
 static void
@@ -47,7 +46,7 @@ put(const char *org, size_t n)
 
     ck_assert_ptr_nonnull(job);
     job->domain = (struct bh_str){"tasks", 5};
-    job->batch.v = calloc(n, sizeof blank);
+    job->batch.v = calloc(n, sizeof(struct bh_event));
     job->batch.n = n;
     for (size_t i = 0; i < n; i++)
         job->batch.v[i].org = (struct bh_str){org, strlen(org)};

@@ -76,6 +76,18 @@ stack.test('a request that isn\'t valid uses nothing up; one that is limited is 
   await waitFor('the record', () => stack.query(`SELECT 1 FROM refusals WHERE code = 'rate_limited' AND subject = 'publisher-${subjects}'`).length === 1);
 });
 
+stack.test('who is told to wait and doesn\'t is refused unread; others of other orgs aren\'t', async () => {
+  const org = stack.org();
+  const token = stack.token({ sub: 'impatient', org, scope: 'realtime:publish' });
+  await stack.store(batch(40, org), { token });
+  await waitFor('a body that would be refused to be left unread', async () => {
+    isLimited(await stack.publish(batch(40, org), { token }), /organisation/);
+    return (await stack.publish('{', { token, at: 1 })).status === 429;
+  });
+  const same = stack.token({ sub: 'impatient', org: stack.org(), scope: 'realtime:publish' });
+  assert.equal((await stack.publish('{', { token: same })).status, 422);
+});
+
 stack.test('reread by SIGHUP; 0 is no limit', async () => {
   const org = stack.org();
   const token = publisher();

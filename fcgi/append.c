@@ -3,7 +3,11 @@
 #include <errno.h>
 #include <string.h>
 
+#include "clock.h"
+#include "count.h"
 #include "log.h"
+
+#define DAY_MS (24 * 3600 * (int64_t)1000)
 
 static struct bh_str
 str(const char *s)
@@ -100,32 +104,65 @@ append_note(struct bh_append *a, const struct bh_refusal_note *n)
     return bh_store_refusal(a->store, &r, n->keep);
 }
 
-/* ---- the group ---- */
-
 static int
-append_all(struct bh_append *a, struct bh_link *jobs, struct bh_link *notes)
+append_beacon(struct bh_append *a, const struct bh_beacon *b)
 {
-    int rc = 0;
+    struct bh_telemetry t = {.type = str(b->type),
+                             .domain = str(b->domain),
+                             .session = str(b->session),
+                             .tab = str(b->tab),
+                             .timestamp = b->timestamp,
+                             .data = {b->data, b->data_len}};
 
-    bh_list_each (l, jobs) {
-        if (rc == 0) rc = append_job(a, bh_job_of(l));
-    }
-    bh_list_each (l, notes) {
-        if (rc == 0) rc = append_note(a, bh_note_of(l));
-    }
-    return rc;
+    return bh_store_telemetry(a->store, &t);
 }
 
 static int
-transact(struct bh_append *a, struct bh_link *jobs, struct bh_link *notes)
+append_telemetry(struct bh_append *a, struct bh_group *group)
+{
+    int rc = 0;
+
+    if (bh_list_empty(&group->beacons)) return 0;
+    bh_list_each (l, &group->beacons) {
+        if (rc == 0) rc = append_beacon(a, bh_beacon_of(l));
+    }
+    if (rc < 0) return rc;
+    return bh_store_telemetry_keep(a->store, group->rows,
+                                   bh_wall_ms() - group->days * DAY_MS);
+}
+
+/* ---- the group ---- */
+
+static int
+append_all(struct bh_append *a, struct bh_group *group)
+{
+    int rc = 0;
+
+    bh_list_each (l, &group->jobs) {
+        if (rc == 0) rc = append_job(a, bh_job_of(l));
+    }
+    bh_list_each (l, &group->notes) {
+        if (rc == 0) rc = append_note(a, bh_note_of(l));
+    }
+    return rc < 0 ? rc : append_telemetry(a, group);
+}
+
+static int
+transact(struct bh_append *a, struct bh_group *group)
 {
     int rc = begin(a);
 
     if (rc < 0) return rc;
-    rc = append_all(a, jobs, notes);
+    rc = append_all(a, group);
     if (rc == 0) return bh_store_commit(a->store);
     bh_store_rollback(a->store);
     return rc;
+}
+
+static void
+count_lost(struct bh_group *group)
+{
+    bh_list_each (l, &group->beacons) bh_count(BH_COUNT_TELEMETRY_DROPPED, 1);
 }
 
 /* Rows of one transaction have consecutive numbers. */
@@ -141,14 +178,14 @@ widen(struct bh_span_stored *span, const struct bh_job *job)
 }
 
 struct bh_span_stored
-bh_append_group(struct bh_append *a, struct bh_link *jobs,
-                struct bh_link *notes)
+bh_append_group(struct bh_append *a, struct bh_group *group)
 {
     struct bh_span_stored span = {0, 0};
-    int rc = transact(a, jobs, notes);
+    int rc = transact(a, group);
 
     tell(a, rc);
-    bh_list_each (l, jobs) {
+    if (rc < 0) count_lost(group);
+    bh_list_each (l, &group->jobs) {
         struct bh_job *job = bh_job_of(l);
         if (rc < 0)
             job->outcome = BH_LOG_UNAVAILABLE;

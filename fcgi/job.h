@@ -41,4 +41,7 @@ struct bh_job {
     struct bh_result results[]; /* batch.n of them */
 };
 
+/* The job of a link. */
+#define bh_job_of(l) bh_container_of(l, struct bh_job, link)
+
 #endif

@@ -8,6 +8,7 @@
 
 #include "cursor.h"
 #include "json.h"
+#include "limit.h"
 #include "writer.h"
 
 /* How the body held its events, for pointers into it. */
@@ -59,7 +60,8 @@ read_batch(struct bh_call *call, struct publish *p)
     struct bh_buf body = BH_BUF_INIT;
     bool ok = false;
 
-    if (call->rq->media == BH_MEDIA_OTHER) {
+    if (call->rq->media != BH_MEDIA_JSON &&
+        call->rq->media != BH_MEDIA_NDJSON) {
         bh_refuse(call, BH_UNSUPPORTED_MEDIA_TYPE, NULL);
         return false;
     }
@@ -169,6 +171,8 @@ bh_handle_publish(struct bh_call *call)
 {
     struct publish p = {.shape = SINGLE};
 
-    if (read_batch(call, &p) && check_orgs(call, &p)) store(call, &p);
+    if (bh_limit_waited(call) && read_batch(call, &p) && check_orgs(call, &p) &&
+        bh_limit_publish(call, &p.batch))
+        store(call, &p);
     bh_batch_fini(&p.batch);
 }

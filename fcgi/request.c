@@ -1,5 +1,6 @@
 #include "request.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -18,7 +19,7 @@ struct raw {
     const char *method, *script, *path_info, *uri, *query;
     const char *content_type, *content_length;
     const char *authorization, *origin, *user_agent, *client_id;
-    const char *last_event_id, *request_id;
+    const char *last_event_id, *request_id, *address;
 };
 
 static void
@@ -41,6 +42,7 @@ collect(struct raw *raw, char **envp)
         {"HTTP_X_CLIENT_ID", offsetof(struct raw, client_id)},
         {"HTTP_LAST_EVENT_ID", offsetof(struct raw, last_event_id)},
         {"HTTP_X_REQUEST_ID", offsetof(struct raw, request_id)},
+        {"REMOTE_ADDR", offsetof(struct raw, address)},
     };
 
     for (size_t i = 0; i < bh_countof(wanted); i++)
@@ -108,6 +110,8 @@ parse_media(const char *s)
         media = BH_MEDIA_JSON;
     if (len == 20 && strncasecmp(s, "application/x-ndjson", len) == 0)
         media = BH_MEDIA_NDJSON;
+    if (len == 10 && strncasecmp(s, "text/plain", len) == 0)
+        media = BH_MEDIA_TEXT;
     s = skip_space(s + len);
     if (*s == '\0') return media;
     if (*s != ';') return BH_MEDIA_OTHER;
@@ -307,6 +311,24 @@ parse_request_id(struct bh_request *rq, const char *value)
         bh_random_id(rq->id, 16);
 }
 
+/* A household has a /64 of its own to choose addresses from (RFC 6177). */
+static void
+parse_address(struct bh_request *rq, const char *value)
+{
+    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+    char text[INET6_ADDRSTRLEN];
+    size_t len = strcspn(value, "%"); /* a zone */
+
+    if (len >= sizeof text) return;
+    memcpy(text, value, len);
+    text[len] = '\0';
+    if (inet_pton(AF_INET, text, rq->address + sizeof mapped) == 1)
+        memcpy(rq->address, mapped, sizeof mapped);
+    else if (inet_pton(AF_INET6, text, rq->address) == 1 &&
+             memcmp(rq->address, mapped, sizeof mapped) != 0)
+        memset(rq->address + 8, 0, 8);
+}
+
 static int64_t
 parse_content_length(const char *value)
 {
@@ -332,6 +354,7 @@ bh_request_parse(struct bh_request *rq, char **envp, struct FCGX_Stream *in)
     parse_last_event_id(rq, raw.last_event_id);
     parse_client_id(rq, raw.client_id);
     parse_request_id(rq, raw.request_id);
+    parse_address(rq, raw.address);
     rq->authorization = raw.authorization;
     rq->origin = strlen(raw.origin) < BH_ORIGIN_MAX ? raw.origin : "";
     rq->user_agent = raw.user_agent;

@@ -32,7 +32,7 @@ enum bh_request_item {
     BH_ANY_QUERY = 64  /* the query doesn't matter */
 };
 
-enum bh_media { BH_MEDIA_OTHER, BH_MEDIA_JSON, BH_MEDIA_NDJSON };
+enum bh_media { BH_MEDIA_OTHER, BH_MEDIA_JSON, BH_MEDIA_NDJSON, BH_MEDIA_TEXT };
 
 /*
  * Strings are terminated and never NULL; those that are pointers belong to the
@@ -45,6 +45,8 @@ struct bh_request {
     char id[BH_REQUEST_ID_MAX + 1];
     const char *authorization, *origin, *user_agent;
     const char *client_id;
+    uint8_t address[16]; /* whom limits are for: IPv6, of which the /64 only, or
+                            IPv4 mapped into it; zeros where it is neither */
     enum bh_media media;
     int64_t content_length; /* -1: not told; -2: not a number */
 

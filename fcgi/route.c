@@ -23,6 +23,8 @@ struct bh_route {
 
 static const struct bh_route routes[] = {
     {"/healthz", BH_GET, ANYONE, BH_LIVE, false, bh_handle_health},
+    {"/telemetry/client", BH_POST, ANYONE, BH_ANY_QUERY, false,
+     bh_handle_telemetry},
     {"realtime/subscribe", BH_GET, MEMBER,
      BH_PROPERTY | BH_WAIT | BH_CURSOR | BH_CLIENT_ID, false,
      bh_handle_subscribe},

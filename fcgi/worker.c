@@ -7,6 +7,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "buf.h"
 #include "log.h"
 #include "serve.h"
 #include "sock.h"
@@ -99,6 +100,20 @@ prepare_log(const struct bh_conf *conf)
     bh_store_close(s);
 }
 
+/* ---- the rates ---- */
+
+/* Beside the log, so that all workers of one log count together. */
+static struct bh_rates *
+open_rates(const struct bh_conf *conf)
+{
+    struct bh_buf path = BH_BUF_INIT;
+
+    bh_buf_fmt(&path, "%s.rates", conf->log.path);
+    struct bh_rates *t = bh_rates_open(bh_buf_cstr(&path));
+    bh_buf_fini(&path);
+    return t;
+}
+
 /* ---- its life ---- */
 
 static bool
@@ -113,7 +128,8 @@ init(struct bh_worker *w, int listener, const char *conf_path,
     w->wire = bh_wire_new(conf->broker.socket);
     w->writer =
         bh_writer_new(conf->log.path, conf->log.sync, conf->broker.socket);
-    return w->wire != NULL && w->writer != NULL;
+    w->rates = open_rates(conf);
+    return w->wire != NULL && w->writer != NULL && w->rates != NULL;
 }
 
 static void
@@ -121,6 +137,7 @@ fini(struct bh_worker *w)
 {
     bh_writer_free(w->writer);
     bh_wire_free(w->wire);
+    bh_rates_close(w->rates);
     bh_setup_slot_fini(&w->setup);
     bh_setup_put(w->first);
 }

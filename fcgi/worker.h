@@ -4,6 +4,7 @@
 #define BH_WORKER_H
 
 #include "base.h"
+#include "rates.h"
 #include "setup.h"
 #include "store.h"
 #include "wire.h"
@@ -18,6 +19,7 @@ struct bh_worker {
     struct bh_setup_slot setup;
     struct bh_wire *wire;
     struct bh_writer *writer;
+    struct bh_rates *rates;
     bool stop; /* atomic */
 };
 

@@ -11,25 +11,21 @@
 #include "log.h"
 #include "mem.h"
 #include "notes.h"
+#include "queue.h"
+#include "record.h"
 #include "thread.h"
 
-#define QUEUED_MS     5000 /* a request waits this long for the log */
-#define TAKEN_MS      5000 /* and this long for a commit under way */
-#define NOTES_MAX     64   /* refusals that wait to be recorded */
-#define NOTES_A_S     10   /* recorded per second at most */
-#define NOTES_AT_ONCE 20
+#define QUEUED_MS 5000 /* a request waits this long for the log */
+#define TAKEN_MS  5000 /* and this long for a commit under way */
 
 struct bh_writer {
     pthread_mutex_t lock;
     pthread_t thread;
     bool started, stop;
     int wake; /* an eventfd */
-    struct bh_link queue;
-    struct bh_link notes;
-    size_t n_notes;
-    int64_t allowance;    /* thousandths of a refusal */
-    int64_t allowance_at; /* monotonic */
-    unsigned long dropped;
+    struct bh_queue queue;
+    struct bh_record record;
+    unsigned long dropped; /* refusals */
 
     /* The thread's own. */
     struct bh_append append;
@@ -82,28 +78,15 @@ bh_job_put(struct bh_writer *w, struct bh_job *job)
 
 /* ---- the thread ---- */
 
-/* Move what fits one transaction out of the queue; whether some is left. */
+/* Move what one transaction is to have out of the queues; whether jobs are
+ * left. */
 static bool
-take(struct bh_writer *w, struct bh_link *jobs, struct bh_link *notes)
+take(struct bh_writer *w, struct bh_group *group)
 {
-    size_t events = 0;
-    bool left = false;
-
     pthread_mutex_lock(&w->lock);
-    bh_list_each_safe (l, next, &w->queue) {
-        struct bh_job *job = bh_job_of(l);
-        events += job->batch.n;
-        left = events > BH_GROUP_MAX;
-        if (left) break;
-        bh_list_del(l);
-        bh_list_add(jobs, l);
-        job->state = BH_JOB_TAKEN;
-    }
-    bh_list_each_safe (l, next, &w->notes) {
-        bh_list_del(l);
-        bh_list_add(notes, l);
-    }
-    w->n_notes = 0;
+    bool left = bh_queue_take(&w->queue, &group->jobs);
+    bool now = w->stop || !bh_list_empty(&group->jobs);
+    bh_record_take(&w->record, group, now, bh_now_ms());
     pthread_mutex_unlock(&w->lock);
     return left;
 }
@@ -123,15 +106,6 @@ settle(struct bh_writer *w, struct bh_link *jobs)
     }
 }
 
-static void
-free_notes(struct bh_link *notes)
-{
-    bh_list_each_safe (l, next, notes) {
-        bh_list_del(l);
-        bh_free(bh_note_of(l));
-    }
-}
-
 static bool
 has_stored(const struct bh_job *job)
 {
@@ -143,12 +117,13 @@ has_stored(const struct bh_job *job)
 
 /* Store a group; what the broker has nothing to say about is settled. */
 static void
-store(struct bh_writer *w, struct bh_link *jobs, struct bh_link *notes)
+store(struct bh_writer *w, struct bh_group *group)
 {
+    struct bh_link *jobs = &group->jobs;
     struct bh_link settled;
-    struct bh_span_stored span = bh_append_group(&w->append, jobs, notes);
+    struct bh_span_stored span = bh_append_group(&w->append, group);
 
-    free_notes(notes);
+    bh_record_free(group);
     bh_list_init(&settled);
     bh_list_each_safe (l, next, jobs) {
         if (has_stored(bh_job_of(l))) continue;
@@ -161,13 +136,27 @@ store(struct bh_writer *w, struct bh_link *jobs, struct bh_link *notes)
     settle(w, &settled);
 }
 
+/* Milliseconds until something is due, -1: never. */
+static int
+next_timeout(struct bh_writer *w)
+{
+    int64_t now = bh_now_ms();
+    int broker = bh_notes_timeout(&w->broker, now);
+
+    pthread_mutex_lock(&w->lock);
+    int record = bh_record_timeout(&w->record, now);
+    pthread_mutex_unlock(&w->lock);
+    if (broker < 0 || record < 0) return broker < 0 ? record : broker;
+    return broker < record ? broker : record;
+}
+
 /* Sleep until something is to be done. AT_ONCE: there is already. */
 static void
 wait_for_work(struct bh_writer *w, bool at_once)
 {
     struct pollfd fds[2] = {{.fd = w->wake, .events = POLLIN},
                             {.fd = w->broker.fd, .events = POLLIN}};
-    int timeout = at_once ? 0 : bh_notes_timeout(&w->broker, bh_now_ms());
+    int timeout = at_once ? 0 : next_timeout(w);
     struct bh_link settled;
     uint64_t count;
 
@@ -184,8 +173,9 @@ static bool
 is_over(struct bh_writer *w)
 {
     pthread_mutex_lock(&w->lock);
-    bool over = w->stop && bh_list_empty(&w->queue) &&
-                bh_list_empty(&w->notes) && bh_list_empty(&w->broker.waiting);
+    bool over = w->stop && bh_list_empty(&w->queue.jobs) &&
+                bh_record_empty(&w->record) &&
+                bh_list_empty(&w->broker.waiting);
     pthread_mutex_unlock(&w->lock);
     return over;
 }
@@ -197,13 +187,11 @@ run(void *arg)
     bool left = false;
 
     while (!is_over(w)) {
-        struct bh_link jobs, notes;
-        bh_list_init(&jobs);
-        bh_list_init(&notes);
+        struct bh_group group;
+        bh_group_init(&group);
         wait_for_work(w, left);
-        left = take(w, &jobs, &notes);
-        if (!bh_list_empty(&jobs) || !bh_list_empty(&notes))
-            store(w, &jobs, &notes);
+        left = take(w, &group);
+        if (!bh_group_empty(&group)) store(w, &group);
     }
     bh_notes_fini(&w->broker);
     bh_append_fini(&w->append);
@@ -224,11 +212,9 @@ bh_writer_new(const char *log_path, enum bh_sync sync, const char *broker_path)
         return NULL;
     }
     pthread_mutex_init(&w->lock, NULL);
-    bh_list_init(&w->queue);
-    bh_list_init(&w->notes);
+    bh_queue_init(&w->queue);
+    bh_record_init(&w->record);
     w->append = (struct bh_append){.path = log_path, .sync = sync};
-    w->allowance = NOTES_AT_ONCE * 1000;
-    w->allowance_at = bh_now_ms();
     bh_notes_init(&w->broker, broker_path);
     return w;
 }
@@ -303,7 +289,7 @@ bh_writer_submit(struct bh_writer *w, struct bh_job *job)
     pthread_mutex_lock(&w->lock);
     if (is_running(w)) {
         job->refs++;
-        bh_list_add(&w->queue, &job->link);
+        bh_list_add(&w->queue.jobs, &job->link);
         wake(w);
         done = wait_until_done(w, job);
     }
@@ -311,63 +297,15 @@ bh_writer_submit(struct bh_writer *w, struct bh_job *job)
     return done ? job->outcome : BH_LOG_UNAVAILABLE;
 }
 
-/* ---- refusals ---- */
-
-/* The lock is held. A bucket of NOTES_AT_ONCE that fills by NOTES_A_S. */
-static bool
-may_record(struct bh_writer *w)
-{
-    int64_t now = bh_now_ms();
-
-    w->allowance += (now - w->allowance_at) * NOTES_A_S;
-    w->allowance_at = now;
-    if (w->allowance > NOTES_AT_ONCE * 1000)
-        w->allowance = NOTES_AT_ONCE * 1000;
-    if (w->allowance < 1000 || w->n_notes >= NOTES_MAX) return false;
-    w->allowance -= 1000;
-    return true;
-}
-
-static void
-copy(char *out, size_t size, struct bh_str s)
-{
-    size_t len = s.len < size ? s.len : size - 1;
-
-    if (len > 0) memcpy(out, s.p, len);
-    out[len] = '\0';
-}
-
-static struct bh_refusal_note *
-note_new(const struct bh_refused *r, int64_t keep)
-{
-    struct bh_refusal_note *n = bh_zalloc(sizeof *n);
-
-    if (n == NULL) return NULL;
-    bh_list_init(&n->link);
-    copy(n->domain, sizeof n->domain, r->domain);
-    copy(n->org, sizeof n->org, r->org);
-    copy(n->subject, sizeof n->subject, r->subject);
-    copy(n->pointer, sizeof n->pointer, r->pointer);
-    copy(n->detail, sizeof n->detail, r->detail);
-    copy(n->request_id, sizeof n->request_id, r->request_id);
-    copy(n->code, sizeof n->code, r->code);
-    n->bytes = r->bytes;
-    n->keep = keep;
-    return n;
-}
+/* ---- what is put on record without waiting ---- */
 
 void
 bh_writer_record(struct bh_writer *w, const struct bh_refused *r, int64_t keep)
 {
-    struct bh_refusal_note *n = NULL;
-
     pthread_mutex_lock(&w->lock);
-    if (may_record(w) && is_running(w)) n = note_new(r, keep);
-    if (n != NULL) {
-        bh_list_add(&w->notes, &n->link);
-        w->n_notes++;
+    if (is_running(w) && bh_record_refusal(&w->record, r, keep))
         wake(w);
-    } else
+    else
         w->dropped++;
     pthread_mutex_unlock(&w->lock);
 }
@@ -379,4 +317,14 @@ bh_writer_dropped(struct bh_writer *w)
     unsigned long n = w->dropped;
     pthread_mutex_unlock(&w->lock);
     return n;
+}
+
+void
+bh_writer_telemetry(struct bh_writer *w, struct bh_link *beacons, int rows,
+                    int days)
+{
+    pthread_mutex_lock(&w->lock);
+    if (is_running(w) && bh_record_telemetry(&w->record, beacons, rows, days))
+        wake(w); /* to see when it is due */
+    pthread_mutex_unlock(&w->lock);
 }

@@ -40,4 +40,10 @@ void bh_writer_record(struct bh_writer *w, const struct bh_refused *r,
 /* How many were dropped since the start. */
 unsigned long bh_writer_dropped(struct bh_writer *w);
 
+/* Store BEACONS (struct bh_beacon), which are taken over, within a second or so
+ * and without waiting; the newest ROWS of the last DAYS are kept. Those for
+ * which there is no room stay in the list, counted. */
+void bh_writer_telemetry(struct bh_writer *w, struct bh_link *beacons, int rows,
+                         int days);
+
 #endif

@@ -30,6 +30,12 @@
 #define BH_HEAD_MAX       2048 /* response head handed to the broker */
 #define BH_WORD_MAX       64 /* a foreign word in a log line, after escaping */
 
+/* A client's telemetry. */
+#define BH_TELEMETRY_MAX       4096 /* a request's body */
+#define BH_TELEMETRY_BATCH_MAX 20   /* entries in it */
+#define BH_TELEMETRY_ID_MAX    64   /* sessionId, tabId, eventType */
+#define BH_TELEMETRY_DATA_MAX  1024 /* the other members of one, compact */
+
 /* The log. */
 #define BH_LOG_ID_LEN 16   /* hex digits of a log's random name */
 #define BH_CURSOR_MAX 40   /* "<log id>-<seq>" and its NUL */

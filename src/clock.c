@@ -1,10 +1,13 @@
 #include "clock.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
 #include <time.h>
+#include <unistd.h>
 
 static atomic_bool faked;
 static _Atomic int64_t fake_now, fake_wall;
@@ -50,6 +53,19 @@ void
 bh_clock_real(void)
 {
     atomic_store(&faked, false);
+}
+
+void
+bh_boot_id(char out[BH_BOOT_ID_MAX])
+{
+    int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+    ssize_t len = fd < 0 ? -1 : read(fd, out, BH_BOOT_ID_MAX - 1);
+
+    if (fd >= 0) close(fd);
+    if (len < 0) len = 0;
+    out[len] = '\0';
+    out[strspn(out, "0123456789abcdef-")] = '\0';
+    if (out[0] == '\0') bh_random_hex(out, 16);
 }
 
 void

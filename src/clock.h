@@ -9,6 +9,11 @@ int64_t bh_now_ms(void);  /* monotonic: for durations and deadlines */
 int64_t bh_wall_ms(void); /* since 1970: for stamps and token expiry */
 int64_t bh_now_us(void);  /* monotonic, microseconds: for measuring */
 
+#define BH_BOOT_ID_MAX 40
+/* The kernel's name for this boot, hex digits and dashes. Where there is none
+ * to read, a random one: then every call counts as a reboot. */
+void bh_boot_id(char out[BH_BOOT_ID_MAX]);
+
 /* For tests: both clocks stand at these values until bh_clock_real(). */
 void bh_clock_fake(int64_t now_ms, int64_t wall_ms);
 void bh_clock_real(void);

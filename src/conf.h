@@ -52,6 +52,15 @@ struct bh_conf {
         int io_timeout_ms;
         int refusals_kept; /* rows */
     } worker;
+    struct { /* events a second and how many at once; a rate of 0: no limit */
+        int publisher_rate, publisher_burst;
+        int org_rate, org_burst;
+    } limits;
+    struct {
+        int rows, days;                  /* kept; no rows: nothing is stored */
+        int address_rate, address_burst; /* requests a minute, and at once */
+        int rate, burst;                 /* of all: entries a second */
+    } telemetry;
     struct {
         char *issuer, *audience; /* NULL: not checked */
         int leeway_s;            /* for nbf only */

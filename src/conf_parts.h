@@ -49,7 +49,7 @@ struct bh_section {
     bh_option_check *check_title;
 };
 
-#define BH_SECTIONS 7
+#define BH_SECTIONS 9
 extern const struct bh_section bh_section_table[BH_SECTIONS];
 
 /* NULL where there is none. */

@@ -162,6 +162,18 @@ const struct bh_option bh_option_table[] = {
     {"worker", "io_timeout_seconds", INT(1, 600, 1000), AT(worker.io_timeout_ms), .def = "30"},
     {"worker", "refusals_kept", INT(0, 10000000, 1), AT(worker.refusals_kept), .def = "10000"},
 
+    {"limits", "publisher_events_per_second", INT(0, 1000000, 1), AT(limits.publisher_rate), .def = "50000"},
+    {"limits", "publisher_burst", INT(1, 10000000, 1), AT(limits.publisher_burst), .def = "200000"},
+    {"limits", "org_events_per_second", INT(0, 1000000, 1), AT(limits.org_rate), .def = "10000"},
+    {"limits", "org_burst", INT(1, 10000000, 1), AT(limits.org_burst), .def = "100000"},
+
+    {"telemetry", "rows", INT(0, 100000000, 1), AT(telemetry.rows), .def = "100000"},
+    {"telemetry", "keep_days", INT(1, 3650, 1), AT(telemetry.days), .def = "30"},
+    {"telemetry", "address_requests_per_minute", INT(0, 1000000, 1), AT(telemetry.address_rate), .def = "60"},
+    {"telemetry", "address_burst", INT(1, 1000000, 1), AT(telemetry.address_burst), .def = "60"},
+    {"telemetry", "entries_per_second", INT(0, 1000000, 1), AT(telemetry.rate), .def = "100"},
+    {"telemetry", "burst", INT(1, 1000000, 1), AT(telemetry.burst), .def = "2000"},
+
     {"token", "issuer", .kind = BH_OPTION_STR, AT(token.issuer), .def = "", .check = check_text},
     {"token", "audience", .kind = BH_OPTION_STR, AT(token.audience), .def = "", .check = check_text},
     {"token", "leeway_seconds", INT(0, 300, 1), AT(token.leeway_s), .def = "30"},
@@ -189,6 +201,8 @@ const struct bh_section bh_section_table[BH_SECTIONS] = {
     {.name = "log"},
     {.name = "broker"},
     {.name = "worker"},
+    {.name = "limits"},
+    {.name = "telemetry"},
     {.name = "token"},
     {"key", true, sizeof(struct bh_conf_key), LIST_AT(keys, n_keys), BH_KEYS_MAX, check_kid},
     {.name = "cors"},

@@ -45,6 +45,13 @@ static const char *const sql[BH_Q_COUNT] = {
                     " pointer, detail, request_id, bytes)"
                     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     [BH_Q_FORGET] = "DELETE FROM refusals WHERE id <= ?1",
+    [BH_Q_TELL] = "INSERT INTO telemetry (at, event_type, domain, session_id,"
+                  " tab_id, timestamp, data)"
+                  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    [BH_Q_TELL_ROWS] = "DELETE FROM telemetry WHERE id <="
+                       " (SELECT max(id) FROM telemetry) - ?1",
+    [BH_Q_TELL_AGE] = "DELETE FROM telemetry WHERE id IN (SELECT id FROM"
+                      " telemetry WHERE at < ?1 ORDER BY at LIMIT 1000)",
     [BH_Q_OLDEST] = "SELECT seq, stored_at FROM events ORDER BY seq",
     [BH_Q_PRUNE] = "DELETE FROM events WHERE seq <= ?1",
     [BH_Q_PRUNED] = "UPDATE log SET pruned_seq = max(pruned_seq, ?1)",

@@ -75,6 +75,17 @@ struct bh_refused {
 int bh_store_refusal(struct bh_store *s, const struct bh_refused *r,
                      int64_t keep);
 
+/* What a client told of itself. */
+struct bh_telemetry {
+    struct bh_str type, domain, session, tab; /* the last two may be empty */
+    int64_t timestamp;                        /* the client's, or -1 */
+    struct bh_str data;                       /* a compact JSON object */
+};
+int bh_store_telemetry(struct bh_store *s, const struct bh_telemetry *t);
+/* Delete all but the newest ROWS, and of those older than BEFORE_MS some. */
+int bh_store_telemetry_keep(struct bh_store *s, int64_t rows,
+                            int64_t before_ms);
+
 /* Delete events with stored_at < BEFORE_MS, oldest first, at most LIMIT; the
  * highest seq that went is remembered (bh_span.pruned). *N: how many went. Ends
  * at the first event that is younger, should the clock have been put back. */

@@ -4,10 +4,8 @@
 #include "store_db.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "clock.h"
 #include "schema_sql.h"
@@ -62,21 +60,6 @@ christen(struct bh_store *s)
     return bh_store_execute(s, text);
 }
 
-/* The kernel's name for this boot, hex digits and dashes. Where there is none
- * to read, a random one: then every start counts as a reboot. */
-static void
-boot_id(char *out, size_t size)
-{
-    int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-    ssize_t len = fd < 0 ? -1 : read(fd, out, size - 1);
-
-    if (fd >= 0) close(fd);
-    if (len < 0) len = 0;
-    out[len] = '\0';
-    out[strspn(out, "0123456789abcdef-")] = '\0';
-    if (out[0] == '\0') bh_random_hex(out, 16);
-}
-
 /*
  * Commits of an earlier boot that were not synced may have been seen and lost.
  * Move the sequence past them, once, so that no number is given out twice, and
@@ -85,9 +68,9 @@ boot_id(char *out, size_t size)
 static int
 settle_boot(struct bh_store *s, enum bh_sync sync)
 {
-    char boot[64], text[256];
+    char boot[BH_BOOT_ID_MAX], text[256];
 
-    boot_id(boot, sizeof boot);
+    bh_boot_id(boot);
     snprintf(text, sizeof text,
              "UPDATE sqlite_sequence SET seq = seq + %d WHERE name = 'events'"
              " AND (SELECT boot_id NOT IN ('', '%s') FROM log)",

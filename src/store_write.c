@@ -188,6 +188,39 @@ bh_store_refusal(struct bh_store *s, const struct bh_refused *r, int64_t keep)
     return bh_store_run(s, BH_Q_FORGET);
 }
 
+int
+bh_store_telemetry(struct bh_store *s, const struct bh_telemetry *t)
+{
+    sqlite3_stmt *q = s->q[BH_Q_TELL];
+    int rc = in_transaction(s);
+
+    if (rc < 0) return rc;
+    sqlite3_bind_int64(q, 1, bh_wall_ms());
+    bind_word(q, 2, t->type);
+    bind_word(q, 3, t->domain);
+    bind_word(q, 4, t->session);
+    bind_word(q, 5, t->tab);
+    if (t->timestamp >= 0)
+        sqlite3_bind_int64(q, 6, t->timestamp);
+    else
+        sqlite3_bind_null(q, 6);
+    bind_word(q, 7, t->data);
+    return bh_store_run(s, BH_Q_TELL);
+}
+
+int
+bh_store_telemetry_keep(struct bh_store *s, int64_t rows, int64_t before_ms)
+{
+    int rc = in_transaction(s);
+
+    if (rc < 0) return rc;
+    sqlite3_bind_int64(s->q[BH_Q_TELL_ROWS], 1, rows);
+    rc = bh_store_run(s, BH_Q_TELL_ROWS);
+    if (rc < 0) return rc;
+    sqlite3_bind_int64(s->q[BH_Q_TELL_AGE], 1, before_ms);
+    return bh_store_run(s, BH_Q_TELL_AGE);
+}
+
 /* *LAST: the end of the run of old events that the log begins with, at most
  * LIMIT long; 0 if there is none. */
 static int

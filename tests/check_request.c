@@ -250,7 +250,9 @@ static const struct {
     {"application/json; boundary=x", BH_MEDIA_OTHER},
     {"application/jsonp", BH_MEDIA_OTHER},
     {"application/json, text/plain", BH_MEDIA_OTHER},
-    {"text/plain", BH_MEDIA_OTHER},
+    {"text/plain", BH_MEDIA_TEXT},
+    {"text/plain;charset=UTF-8", BH_MEDIA_TEXT},
+    {"text/plainer", BH_MEDIA_OTHER},
     {"", BH_MEDIA_OTHER},
 };
 
@@ -261,6 +263,34 @@ START_TEST(test_media)
     snprintf(param, sizeof param, "CONTENT_TYPE=%s", types[_i].type);
     parse(param);
     ck_assert_msg(rq.media == types[_i].media, "%s", param);
+}
+END_TEST
+
+/* Whom limits are for, as hex. */
+static const struct {
+    const char *address, *bytes;
+} addresses[] = {
+    {"192.0.2.7", "00000000000000000000ffffc0000207"},
+    {"::ffff:192.0.2.7", "00000000000000000000ffffc0000207"},
+    {"2001:db8:1:2:3:4:5:6", "20010db8000100020000000000000000"},
+    {"2001:db8:1:2:ffff::", "20010db8000100020000000000000000"},
+    {"fe80::1%eth0", "fe800000000000000000000000000000"},
+    {"", "00000000000000000000000000000000"},
+    {"unix:", "00000000000000000000000000000000"},
+    {"192.0.2.7 ", "00000000000000000000000000000000"},
+    {"1111:2222:3333:4444:5555:6666:7777:8888:9999:aaaa:bbbb:cccc",
+     "00000000000000000000000000000000"},
+};
+
+START_TEST(test_address)
+{
+    char param[128], hex[33];
+
+    snprintf(param, sizeof param, "REMOTE_ADDR=%s", addresses[_i].address);
+    parse(param);
+    for (size_t i = 0; i < 16; i++)
+        snprintf(hex + 2 * i, 3, "%02x", rq.address[i]);
+    ck_assert_str_eq(hex, addresses[_i].bytes);
 }
 END_TEST
 
@@ -316,6 +346,7 @@ check_request(void)
     tcase_add_test(c, test_last_event_id_wins);
     tcase_add_test(c, test_ids);
     tcase_add_loop_test(c, test_media, 0, (int)bh_countof(types));
+    tcase_add_loop_test(c, test_address, 0, (int)bh_countof(addresses));
     tcase_add_test(c, test_content_length);
     tcase_add_test(c, test_faults);
     suite_add_tcase(s, c);

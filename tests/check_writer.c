@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fcgi/beacon.h"
+#include "fcgi/count.h"
 #include "logbox.h"
 #include "suites.h"
 
@@ -186,6 +188,101 @@ START_TEST(test_refusals)
 }
 END_TEST
 
+/* ---- telemetry ---- */
+
+static int
+tell(const char *body, int rows, int days)
+{
+    struct bh_event_errors errors;
+    struct bh_link list;
+
+    bh_list_init(&list);
+    int n =
+        bh_beacon_parse(&list, (struct bh_str){body, strlen(body)}, &errors);
+    ck_assert_int_gt(n, 0);
+    bh_writer_telemetry(writer, &list, rows, days);
+    int left = 0;
+    bh_list_each (l, &list) left++;
+    bh_beacons_free(&list);
+    return left;
+}
+
+static const char steal[] =
+    "[{\"eventType\":\"steal\",\"domain\":\"tasks\",\"sessionId\":\"s\","
+    "\"timestamp\":7,\"a\":1},"
+    "{\"eventType\":\"odd\",\"domain\":\"tasks\"}]";
+
+/* It goes with the next commit. */
+START_TEST(test_telemetry)
+{
+    ck_assert_int_eq(tell(steal, 100, 1), 0);
+    bh_job_put(writer, publish("a", BH_GRANTED));
+    ck_assert_int_eq(
+        bh_logbox_number("SELECT count(*) FROM telemetry WHERE at > 0 AND "
+                         "event_type = 'steal' AND session_id = 's' AND tab_id "
+                         "= '' AND timestamp = 7 AND data = '{\"a\":1}'"),
+        1);
+    ck_assert_int_eq(
+        bh_logbox_number("SELECT count(*) FROM telemetry WHERE timestamp IS "
+                         "NULL AND event_type = 'other' AND "
+                         "data ->> '$.eventType' = 'odd'"),
+        1);
+}
+END_TEST
+
+/* Without one it is stored all the same. */
+START_TEST(test_telemetry_alone)
+{
+    bh_job_put(writer, publish("a", BH_GRANTED));
+    ck_assert_int_eq(tell(steal, 100, 1), 0);
+    for (int i = 0; i < 1000; i++) {
+        if (bh_logbox_number("SELECT count(*) FROM telemetry") == 2) return;
+        usleep(10000);
+    }
+    ck_abort_msg("it was never stored");
+}
+END_TEST
+
+START_TEST(test_telemetry_is_bounded)
+{
+    uint64_t before = bh_counted(BH_COUNT_TELEMETRY_DROPPED);
+    int left = 0;
+
+    bh_job_put(writer, publish("a", BH_GRANTED));
+    for (int i = 0; i < 4000; i++) left += tell(steal, 100, 1);
+    ck_assert_int_eq((int64_t)(bh_counted(BH_COUNT_TELEMETRY_DROPPED) - before),
+                     left);
+    bh_job_put(writer, publish("b", BH_GRANTED));
+    ck_assert_int_eq(bh_logbox_number("SELECT count(*) FROM telemetry"), 100);
+    ck_assert_int_eq(bh_logbox_number("SELECT max(id) FROM telemetry"),
+                     8000 - left);
+}
+END_TEST
+
+START_TEST(test_telemetry_ages)
+{
+    tell(steal, 100, 1);
+    bh_job_put(writer, publish("a", BH_GRANTED));
+    bh_logbox_sql("UPDATE telemetry SET at = at - 86400000 WHERE id = 1");
+    tell(steal, 100, 2);
+    bh_job_put(writer, publish("b", BH_GRANTED));
+    ck_assert_int_eq(bh_logbox_number("SELECT count(*) FROM telemetry"), 4);
+    tell(steal, 100, 1);
+    bh_job_put(writer, publish("c", BH_GRANTED));
+    ck_assert_int_eq(bh_logbox_number("SELECT count(*) FROM telemetry"), 5);
+    ck_assert_int_eq(bh_logbox_number("SELECT min(id) FROM telemetry"), 2);
+}
+END_TEST
+
+START_TEST(test_end_stores_telemetry)
+{
+    tell(steal, 100, 1);
+    bh_writer_free(writer);
+    writer = NULL;
+    ck_assert_int_eq(bh_logbox_number("SELECT count(*) FROM telemetry"), 2);
+}
+END_TEST
+
 /* What is queued when the end comes is still stored. */
 START_TEST(test_end_stores_what_is_queued)
 {
@@ -211,6 +308,11 @@ check_writer(void)
     tcase_add_test(c, test_many_threads);
     tcase_add_test(c, test_log_fails_and_comes_back);
     tcase_add_test(c, test_refusals);
+    tcase_add_test(c, test_telemetry);
+    tcase_add_test(c, test_telemetry_alone);
+    tcase_add_test(c, test_telemetry_is_bounded);
+    tcase_add_test(c, test_telemetry_ages);
+    tcase_add_test(c, test_end_stores_telemetry);
     tcase_add_test(c, test_end_stores_what_is_queued);
     suite_add_tcase(s, c);
     return s;

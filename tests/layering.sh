@@ -96,7 +96,7 @@ sed -n 's/^    X(\([A-Z]*\), *[0-9]*, *".*/\1/p' src/proto.h | missing_from PROT
 
 # The bounds that a client can meet, wherever and however grouped.
 limits() {
-    awk '$1 == "#define" && $2 ~ /^BH_(NAME|EVENT|BATCH|DEPTH|DOMAIN|TOKEN|PROPERTIES|CLIENT_ID|REQUEST_ID|QUERY|WAIT|PAGE)_(MAX|DEFAULT)$/ { print $2, $3 }' src/bounds.h
+    awk '$1 == "#define" && $2 ~ /^BH_(NAME|EVENT|BATCH|DEPTH|DOMAIN|TOKEN|PROPERTIES|CLIENT_ID|REQUEST_ID|QUERY|WAIT|PAGE|TELEMETRY|TELEMETRY_BATCH|TELEMETRY_ID|TELEMETRY_DATA)_(MAX|DEFAULT)$/ { print $2, $3 }' src/bounds.h
 }
 limits | while read -r name number; do
     sed 's/\([0-9]\),\([0-9]\{3\}\)/\1\2/g' PROTOCOL.md 2>/dev/null | grep -qw "$number" || echo "$name $number"

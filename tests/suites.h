@@ -37,6 +37,9 @@
     X(store_processes) \
     X(request) \
     X(reply) \
+    X(rates) \
+    X(beacon) \
+    X(queue) \
     X(writer) \
     X(worker) \
     X(handover) \

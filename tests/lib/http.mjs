@@ -5,9 +5,9 @@ export const agent = () => new http.Agent({ keepAlive: true, maxSockets: Infinit
 
 // One request and its whole answer: { status, headers, text, json }. json is
 // undefined where the body is not JSON.
-export function request(url, { method = 'GET', headers = {}, body, agent, signal, timeout = 40_000 } = {}) {
+export function request(url, { method = 'GET', headers = {}, body, agent, signal, localAddress, timeout = 40_000 } = {}) {
   return new Promise((resolve, reject) => {
-    const req = http.request(url, { method, headers, agent, signal }, (res) => {
+    const req = http.request(url, { method, headers, agent, signal, localAddress }, (res) => {
       const parts = [];
       res.on('data', (part) => parts.push(part));
       res.on('error', reject);

@@ -1,0 +1,89 @@
+#include "queue.h"
+
+#include <string.h>
+
+_Static_assert(BH_QUEUE_MOST <= BH_GROUP_MAX, "more than a NOTE can name");
+
+/* What an org has got. */
+struct lane {
+    struct bh_str domain, org;
+    size_t events;
+    bool closed; /* a job of it was left, so later ones are too */
+};
+
+struct taking {
+    size_t most, share; /* events, in all and of an org */
+    size_t n, events;
+    struct lane lanes[BH_QUEUE_ORGS];
+};
+
+void
+bh_queue_init(struct bh_queue *q)
+{
+    bh_list_init(&q->jobs);
+    q->was_long = false;
+}
+
+static bool
+same(struct bh_str a, struct bh_str b)
+{
+    return a.len == b.len && memcmp(a.p, b.p, a.len) == 0;
+}
+
+/* NULL where there are too many. */
+static struct lane *
+lane_of(struct taking *t, const struct bh_job *job)
+{
+    struct bh_str org = job->batch.v[0].org;
+
+    for (size_t i = 0; i < t->n; i++)
+        if (same(t->lanes[i].org, org) && same(t->lanes[i].domain, job->domain))
+            return &t->lanes[i];
+    if (t->n == BH_QUEUE_ORGS) return NULL;
+    t->lanes[t->n] = (struct lane){job->domain, org, 0, false};
+    return &t->lanes[t->n++];
+}
+
+static bool
+admit(struct taking *t, const struct bh_job *job)
+{
+    struct lane *lane = lane_of(t, job);
+    size_t n = job->batch.n;
+
+    if (lane == NULL || lane->closed) return false;
+    lane->closed = lane->events + n > t->share || t->events + n > t->most;
+    if (lane->closed) return false;
+    lane->events += n;
+    t->events += n;
+    return true;
+}
+
+/* How many events were moved, MOST at most and of each org SHARE. */
+static size_t
+take(struct bh_queue *q, struct bh_link *group, size_t most, size_t share)
+{
+    struct taking t;
+
+    t.most = most;
+    t.share = share;
+    t.n = t.events = 0;
+    bh_list_each_safe (l, next, &q->jobs) {
+        struct bh_job *job = bh_job_of(l);
+        if (!admit(&t, job)) continue;
+        bh_list_del(l);
+        bh_list_add(group, l);
+        job->state = BH_JOB_TAKEN;
+    }
+    return t.events;
+}
+
+bool
+bh_queue_take(struct bh_queue *q, struct bh_link *group)
+{
+    size_t n = 0;
+
+    if (q->was_long) n = take(q, group, BH_QUEUE_SHORT, BH_QUEUE_SHORT_SHARE);
+    if (n == 0) n = take(q, group, BH_QUEUE_MOST, BH_QUEUE_SHARE);
+    q->was_long = n > BH_QUEUE_SHORT;
+    return !bh_list_empty(&q->jobs);
+}

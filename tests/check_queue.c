@@ -1,0 +1,210 @@
+/* check_queue.c: what a transaction takes: by counting, without a clock. */
+#include "fcgi/queue.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "suites.h"
+
+static struct bh_queue queue;
+static struct bh_link group;
+static int next_id;
+
+static void
+start(void)
+{
+    bh_queue_init(&queue);
+    bh_list_init(&group);
+    next_id = 0;
+}
+
+static void
+free_all(struct bh_link *list)
+{
+    bh_list_each_safe (l, next, list) {
+        struct bh_job *job = bh_job_of(l);
+        bh_list_del(l);
+        free(job->batch.v);
+        free(job);
+    }
+}
+
+static void
+finish(void)
+{
+    free_all(&queue.jobs);
+    free_all(&group);
+}
+
+/* Queue a request of N events of ORG, which stays the caller's. Its `refs` is
+ * its number. */
+static void
+put(const char *org, size_t n)
+{
+    struct bh_job *job = calloc(1, sizeof *job);
+
+    ck_assert_ptr_nonnull(job);
+    job->domain = (struct bh_str){"tasks", 5};
+    job->batch.v = calloc(n, sizeof(struct bh_event));
+    job->batch.n = n;
+    for (size_t i = 0; i < n; i++)
+        job->batch.v[i].org = (struct bh_str){org, strlen(org)};
+    job->refs = next_id++;
+    bh_list_add(&queue.jobs, &job->link);
+}
+
+/* Take, and say what: "org:number " of each. */
+static const char *
+take(bool left)
+{
+    static char out[16384];
+    size_t len = 0;
+
+    free_all(&group);
+    ck_assert_int_eq(bh_queue_take(&queue, &group), left);
+    out[0] = '\0';
+    bh_list_each (l, &group) {
+        struct bh_job *job = bh_job_of(l);
+        ck_assert_int_eq(job->state, BH_JOB_TAKEN);
+        len += (size_t)snprintf(out + len, sizeof out - len, "%s:%d ",
+                                job->batch.v[0].org.p, job->refs);
+    }
+    return out;
+}
+
+START_TEST(test_empty)
+{
+    ck_assert_str_eq(take(false), "");
+}
+END_TEST
+
+/* Eight full batches are in front of two singles: the singles go with the first
+ * transaction, the batches one by one. */
+START_TEST(test_flood)
+{
+    for (int i = 0; i < 4; i++) put("flood", 500);
+    put("a", 1);
+    for (int i = 0; i < 4; i++) put("flood", 500);
+    put("b", 1);
+    ck_assert_str_eq(take(true), "flood:0 a:4 b:9 ");
+    for (int i = 1; i < 4; i++) {
+        take(true);
+        ck_assert_int_eq(bh_job_of(group.next)->refs, i);
+        ck_assert(group.next == group.prev);
+    }
+    for (int i = 5; i < 8; i++) take(true);
+    ck_assert_str_eq(take(false), "flood:8 ");
+}
+END_TEST
+
+/* What has come during a long transaction doesn't wait for a second one; and
+ * small ones, however many come, don't hold the large back. */
+START_TEST(test_by_turns)
+{
+    for (int i = 0; i < 4; i++) put("flood", 500);
+    ck_assert_str_eq(take(true), "flood:0 ");
+    put("a", 1);
+    put("b", 3);
+    ck_assert_str_eq(take(true), "a:4 b:5 ");
+    put("a", 1);
+    ck_assert_str_eq(take(true), "flood:1 a:6 ");
+    put("a", 5);
+    put("a", 1);
+    put("b", 1);
+    ck_assert_str_eq(take(true), "a:7 b:9 ");
+    put("flood", 1); /* doesn't pass what is before it */
+    ck_assert_str_eq(take(true), "flood:2 a:8 ");
+    ck_assert_str_eq(take(true), "flood:3 ");
+    ck_assert_str_eq(take(false), "flood:10 ");
+}
+END_TEST
+
+/* However fast it floods: the other's share of each transaction is there. */
+START_TEST(test_flood_of_singles)
+{
+    for (int round = 0; round < 10; round++) {
+        for (int i = 0; i < 600; i++) put("flood", 1);
+        put("a", 1);
+        const char *taken = take(true);
+        ck_assert_ptr_nonnull(strstr(taken, "a:"));
+        free_all(&group);
+    }
+}
+END_TEST
+
+/* Within an org the order stays: nothing passes a request that was left. */
+START_TEST(test_order)
+{
+    put("x", 300);
+    put("x", 300);
+    put("x", 1);
+    put("x", 200);
+    ck_assert_str_eq(take(true), "x:0 ");
+    ck_assert_str_eq(take(true), "x:1 x:2 ");
+    ck_assert_str_eq(take(false), "x:3 ");
+}
+END_TEST
+
+/* Many that flood: two at a time, each in its turn. */
+START_TEST(test_all_together)
+{
+    static char names[6][8];
+
+    for (int i = 0; i < 12; i++) {
+        snprintf(names[i % 6], sizeof names[0], "o%d", i % 6);
+        put(names[i % 6], 500);
+    }
+    ck_assert_str_eq(take(true), "o0:0 o1:1 ");
+    ck_assert_str_eq(take(true), "o2:2 o3:3 ");
+    ck_assert_str_eq(take(true), "o4:4 o5:5 ");
+    ck_assert_str_eq(take(true), "o0:6 o1:7 ");
+}
+END_TEST
+
+/* More orgs than are told apart: the oldest go, the others next time. */
+START_TEST(test_many_orgs)
+{
+    static char names[100][8];
+
+    for (int i = 0; i < 100; i++) {
+        snprintf(names[i], sizeof names[i], "o%d", i);
+        put(names[i], 1);
+        put(names[i], 1);
+    }
+    take(true);
+    ck_assert_int_eq(bh_job_of(group.prev)->refs, 2 * BH_QUEUE_ORGS - 1);
+    take(true); /* a short one */
+    ck_assert_int_eq(bh_job_of(group.next)->refs, 2 * BH_QUEUE_ORGS);
+    take(false);
+    ck_assert_int_eq(bh_job_of(group.prev)->refs, 199);
+}
+END_TEST
+
+START_TEST(test_domains_apart)
+{
+    put("x", 500);
+    put("x", 500);
+    bh_job_of(queue.jobs.prev)->domain = (struct bh_str){"rooms", 5};
+    ck_assert_str_eq(take(false), "x:0 x:1 ");
+}
+END_TEST
+
+Suite *
+check_queue(void)
+{
+    Suite *s = suite_create("queue");
+    TCase *c = tcase_create("queue");
+
+    tcase_add_checked_fixture(c, start, finish);
+    tcase_add_test(c, test_empty);
+    tcase_add_test(c, test_flood);
+    tcase_add_test(c, test_by_turns);
+    tcase_add_test(c, test_flood_of_singles);
+    tcase_add_test(c, test_order);
+    tcase_add_test(c, test_all_together);
+    tcase_add_test(c, test_many_orgs);
+    tcase_add_test(c, test_domains_apart);
+    suite_add_tcase(s, c);
+    return s;
+}

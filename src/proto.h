@@ -74,7 +74,7 @@ void bh_noted_encode(struct bh_buf *b, const struct bh_noted *m,
                      const uint32_t *woken);
 bool bh_noted_decode(struct bh_reader *r, struct bh_noted *m);
 
-enum bh_park_kind { BH_PARK_POLL = 1, BH_PARK_STREAM = 2, BH_PARK_NDJSON = 3 };
+enum bh_park_kind { BH_PARK_POLL = 1 };
 
 #define BH_WAIT_DEFAULT UINT32_MAX /* the broker's own poll time */
 

@@ -104,6 +104,9 @@ struct bh_span {
 };
 int bh_store_span(struct bh_store *s, struct bh_span *out);
 
+/* The lowest and the highest seq that is stored; 0 and 0 in an empty log. */
+int bh_store_extent(struct bh_store *s, int64_t *first, int64_t *last);
+
 /* *CHANGED: another connection has committed since the last call (PRAGMA
  * data_version). Cheap enough for ten times a second. */
 int bh_store_changed(struct bh_store *s, bool *changed);

@@ -91,6 +91,19 @@ bh_store_span(struct bh_store *s, struct bh_span *out)
 }
 
 int
+bh_store_extent(struct bh_store *s, int64_t *first, int64_t *last)
+{
+    sqlite3_stmt *q = s->q[BH_Q_EXTENT];
+
+    *first = *last = 0;
+    if (sqlite3_step(q) == SQLITE_ROW) {
+        *first = sqlite3_column_int64(q, 0);
+        *last = sqlite3_column_int64(q, 1);
+    }
+    return bh_store_reset(s, q);
+}
+
+int
 bh_store_changed(struct bh_store *s, bool *changed)
 {
     sqlite3_stmt *q = s->q[BH_Q_CHANGED];

@@ -221,11 +221,17 @@ bh_waiter_answer(struct bh_waiter *w, struct bh_answer *a, int retry_after)
 }
 
 void
-bh_waiter_refuse(struct bh_waiter *w, enum bh_refusal r)
+bh_waiter_end(struct bh_waiter *w, enum bh_refusal r, const char *detail)
 {
     bh_send_log(w, 0, bh_refusal_word(r));
     bh_waiter_detach(w);
-    after_write(w, bh_send_refusal(w, r));
+    after_write(w, bh_send_refusal(w, r, detail));
+}
+
+void
+bh_waiter_refuse(struct bh_waiter *w, enum bh_refusal r)
+{
+    bh_waiter_end(w, r, NULL);
 }
 
 /* The web server has hung up, or sent what it shouldn't. */

@@ -77,6 +77,8 @@ bool bh_waiter_wants(const struct bh_waiter *w, struct bh_str property);
 void bh_waiter_answer(struct bh_waiter *w, struct bh_answer *a,
                       int retry_after);
 void bh_waiter_refuse(struct bh_waiter *w, enum bh_refusal r);
+/* The same, with a sentence in place of the refusal's own (NULL). */
+void bh_waiter_end(struct bh_waiter *w, enum bh_refusal r, const char *detail);
 /* The client or the web server has left: close without an answer. */
 void bh_waiter_drop(struct bh_waiter *w);
 /* FN, which lets go of it, for every parked waiter. */

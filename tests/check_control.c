@@ -1,0 +1,2 @@
+#include "suites.h"
+Suite *check_control(void) { return suite_create("control"); }

@@ -1,0 +1,2 @@
+#include "suites.h"
+Suite *check_ctlpage(void) { return suite_create("ctlpage"); }

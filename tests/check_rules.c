@@ -1,0 +1,2 @@
+#include "suites.h"
+Suite *check_rules(void) { return suite_create("rules"); }

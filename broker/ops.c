@@ -1,6 +1,8 @@
 #include "base.h"
 #include "ops.h"
 
+#include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "control.h"
@@ -113,7 +115,10 @@ on_reload(struct bh_conn *c, struct bh_reader *r)
     else
         done.ended = bh_control_reread(c->broker);
     done.text = (struct bh_str){text.p, text.len};
+    char *log = realpath(c->broker->conf->log.path, NULL);
+    if (log) done.log = (struct bh_str){log, strlen(log)};
     bh_reloaded_encode(&b, &done);
+    free(log); /* the C library's */
     bh_buf_fini(&text);
     return reply(c, &b);
 }

@@ -56,15 +56,15 @@ edit_log(struct bh_store *s, bh_ctl_edit *edit, void *arg)
 }
 
 int
-bh_ctl_announce(const struct bh_conf *conf, const struct bh_ctlchange *c)
+bh_ctl_announce(const char *log_path, const struct bh_ctlchange *c)
 {
-    int rc = bh_ctlpage_change(conf->log.path, c);
+    int rc = bh_ctlpage_change(log_path, c);
 
     if (rc == 0) return EX_OK;
     fprintf(stderr,
             "bellhopctl: %s.control: %s; run it as root or as the "
             "workers' user\n",
-            conf->log.path, strerror(-rc));
+            log_path, strerror(-rc));
     return code_of(rc);
 }
 
@@ -85,7 +85,7 @@ bh_ctl_write(const struct bh_conf *conf, bh_ctl_edit *edit, void *arg)
     bh_store_close(s);
     if (rc < 0) return code_of(rc);
     c.rules = true;
-    return bh_ctl_announce(conf, &c);
+    return bh_ctl_announce(conf->log.path, &c);
 }
 
 static int
@@ -212,7 +212,7 @@ bh_ctl_end(const struct bh_conf *conf, const struct bh_end *end, uint32_t *n)
 
 int
 bh_ctl_reload(const struct bh_conf *conf, enum bh_reload_what what,
-              struct bh_reloaded *out, struct bh_buf *text)
+              struct bh_reloaded *out, struct bh_buf *text, struct bh_buf *log)
 {
     static char packet[BH_MSG_MAX];
     struct bh_reload reload = {1, (uint8_t)what};
@@ -224,16 +224,18 @@ bh_ctl_reload(const struct bh_conf *conf, enum bh_reload_what what,
     if (rc <= 0) return rc;
     if (!bh_reloaded_decode(&r, out)) return malformed();
     bh_buf_add(text, out->text.p, out->text.len);
+    bh_buf_add(log, out->log.p, out->log.len);
     out->text = (struct bh_str){text->p, text->len};
+    out->log = (struct bh_str){log->p, log->len};
     return 1;
 }
 
 void
 bh_ctl_enforce(const struct bh_conf *conf)
 {
-    struct bh_buf text = BH_BUF_INIT;
+    struct bh_buf text = BH_BUF_INIT, log = BH_BUF_INIT;
     struct bh_reloaded done;
-    int rc = bh_ctl_reload(conf, BH_RELOAD_RULES, &done, &text);
+    int rc = bh_ctl_reload(conf, BH_RELOAD_RULES, &done, &text, &log);
 
     if (rc > 0)
         printf("%u waiting requests were ended\n", done.ended);
@@ -242,6 +244,7 @@ bh_ctl_enforce(const struct bh_conf *conf)
     else
         fputs("bellhopctl: the broker will see it within seconds\n", stderr);
     bh_buf_fini(&text);
+    bh_buf_fini(&log);
 }
 
 /* ---- words ---- */

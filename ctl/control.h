@@ -17,16 +17,17 @@ typedef int bh_ctl_edit(struct bh_store *s, void *arg);
 int bh_ctl_write(const struct bh_conf *conf, bh_ctl_edit *edit, void *arg);
 /* A reader of the log; NULL: said why, *CODE is for exit. */
 struct bh_store *bh_ctl_read(const struct bh_conf *conf, int *code);
-int bh_ctl_announce(const struct bh_conf *conf, const struct bh_ctlchange *c);
+int bh_ctl_announce(const char *log_path, const struct bh_ctlchange *c);
 
 /* ---- the broker ---- */
 
 /* Each of them: 1 where the broker has answered, 0 where none runs, -1 where it
  * didn't answer as it should, which has been said. */
 int bh_ctl_end(const struct bh_conf *conf, const struct bh_end *m, uint32_t *n);
-/* TEXT: the broker's lines. */
+/* TEXT and LOG: the broker's lines, and the file of its log. */
 int bh_ctl_reload(const struct bh_conf *conf, enum bh_reload_what what,
-                  struct bh_reloaded *out, struct bh_buf *text);
+                  struct bh_reloaded *out, struct bh_buf *text,
+                  struct bh_buf *log);
 /* The rules have changed: tell the broker, and print what that has ended. */
 void bh_ctl_enforce(const struct bh_conf *conf);
 

@@ -40,14 +40,15 @@ show(const struct bh_conf *conf)
 static int
 set(const struct bh_conf *conf, const struct bh_ctlchange *change)
 {
-    struct bh_buf text = BH_BUF_INIT;
+    struct bh_buf text = BH_BUF_INIT, log = BH_BUF_INIT;
     struct bh_reloaded done;
-    int code = bh_ctl_announce(conf, change);
+    int code = bh_ctl_announce(conf->log.path, change);
 
     /* So that the broker looks now; it would by itself in a tenth of a second.
      */
-    if (code == EX_OK) bh_ctl_reload(conf, BH_RELOAD_RULES, &done, &text);
+    if (code == EX_OK) bh_ctl_reload(conf, BH_RELOAD_RULES, &done, &text, &log);
     bh_buf_fini(&text);
+    bh_buf_fini(&log);
     return code;
 }
 

@@ -29,13 +29,14 @@ refuse(void)
     return EX_CONFIG;
 }
 
-/* EX_OK also where there is no broker: it reads the file when it starts. */
+/* EX_OK also where there is no broker: it reads the file when it starts. LOG:
+ * the log that it follows, which the file may not name any more. */
 static int
-tell_broker(const struct bh_conf *conf)
+tell_broker(const struct bh_conf *conf, struct bh_buf *log)
 {
     struct bh_buf text = BH_BUF_INIT;
     struct bh_reloaded done;
-    int rc = bh_ctl_reload(conf, BH_RELOAD_CONF, &done, &text);
+    int rc = bh_ctl_reload(conf, BH_RELOAD_CONF, &done, &text, log);
     int code = rc < 0 ? EX_UNAVAILABLE : EX_OK;
 
     if (rc == 0)
@@ -57,13 +58,16 @@ static int
 reload(const struct bh_conf *conf)
 {
     struct bh_ctlchange change = bh_ctlchange_none;
-    int code = keys_are_good(conf) ? tell_broker(conf) : refuse();
+    struct bh_buf log = BH_BUF_INIT;
+    int code = keys_are_good(conf) ? tell_broker(conf, &log) : refuse();
 
-    if (code != EX_OK) return code;
     change.conf = true;
-    code = bh_ctl_announce(conf, &change);
     if (code == EX_OK)
-        puts("reloaded; each worker follows with its next request");
+        code = bh_ctl_announce(log.len > 0 ? bh_buf_cstr(&log) : conf->log.path,
+                               &change);
+    if (code == EX_OK)
+        puts("reloaded; workers follow before their next request");
+    bh_buf_fini(&log);
     return code;
 }
 

@@ -165,7 +165,7 @@ bh_orders_look(struct bh_orders *c, struct bh_rules **rules)
 {
     pthread_mutex_lock(&c->lock);
     look(c);
-    *rules = bh_rules_get(c->rules);
+    if (rules != NULL) *rules = bh_rules_get(c->rules);
     pthread_mutex_unlock(&c->lock);
 }
 
@@ -188,7 +188,7 @@ bh_orders_revoked(const struct bh_rules *rules, const struct bh_claims *claims)
 
 int
 bh_orders_init(struct bh_orders *c, const char *conf_path,
-                const struct bh_setup *first, struct bh_setup_slot *slot)
+               const struct bh_setup *first, struct bh_setup_slot *slot)
 {
     memset(c, 0, sizeof *c);
     pthread_mutex_init(&c->lock, NULL);

@@ -1,7 +1,8 @@
 /*
  * orders.h: what an operator says to a running worker. Before each request the
- * control page is looked at (ctlpage.h), so that every process of a log hears
- * of a change with its next request, whoever has started it: the rules are then
+ * control page is looked at (ctlpage.h), and every second by a thread that has
+ * none, so that every process of a log hears of a change before it serves
+ * anything else, whoever has started it: the rules are then
  * read from the log's tables, the configuration from its file.
  */
 #ifndef BH_ORDERS_H
@@ -34,13 +35,13 @@ struct bh_orders {
 
 /* FIRST and SLOT outlive it, and so does CONF_PATH. 0 or -ENOMEM. */
 int bh_orders_init(struct bh_orders *c, const char *conf_path,
-                    const struct bh_setup *first, struct bh_setup_slot *slot);
+                   const struct bh_setup *first, struct bh_setup_slot *slot);
 void bh_orders_fini(struct bh_orders *c);
 
 /*
- * Do what has been asked for since the last look. *RULES is a reference to what
- * is in force, or NULL where the rules have never been read, since the log
- * can't be: then nobody is known not to be denied.
+ * Do what has been asked for since the last look. RULES may be NULL; *RULES is
+ * a reference to what is in force, or NULL where the rules have never been
+ * read, since the log can't be: then nobody is known not to be denied.
  */
 void bh_orders_look(struct bh_orders *c, struct bh_rules **rules);
 /* Read configuration and keys now. False: mistakes, which the log has; all is
@@ -49,6 +50,6 @@ bool bh_orders_reload(struct bh_orders *c);
 
 /* Whether the operator has revoked this token, or its user. */
 bool bh_orders_revoked(const struct bh_rules *rules,
-                        const struct bh_claims *claims);
+                       const struct bh_claims *claims);
 
 #endif

@@ -168,7 +168,10 @@ run(void *arg)
     FCGX_InitRequest(&r, -1, 0);
     while (!is_stopping(t->worker)) {
         int fd = accept_one(t);
-        if (fd >= 0) serve_one(t, &r, fd);
+        if (fd >= 0)
+            serve_one(t, &r, fd);
+        else
+            bh_orders_look(&t->worker->orders, NULL);
     }
     bh_store_close(t->log);
     __atomic_store_n(&t->left, true, __ATOMIC_RELEASE);

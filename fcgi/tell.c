@@ -17,15 +17,6 @@ word(struct word *w, const char *s)
     return bh_log_word(w->text, sizeof w->text, s, s != NULL ? strlen(s) : 0);
 }
 
-static enum bh_level
-level_of(const struct bh_reply *r)
-{
-    if (r->refusal == BH_INTERNAL) return BH_ERROR;
-    return r->refusal != BH_GRANTED && bh_refusal_status(r->refusal) >= 500
-               ? BH_WARN
-               : BH_INFO;
-}
-
 /* The org that is concerned: the token's; without one that of the events. */
 static const char *
 org_of(struct word *w, const struct bh_call *call)
@@ -81,7 +72,8 @@ tell_plainly(const struct bh_call *call, enum bh_level level, long long us)
 void
 bh_tell(const struct bh_call *call, int64_t began_us)
 {
-    enum bh_level level = level_of(&call->reply);
+    enum bh_level level =
+        call->reply.refusal == BH_INTERNAL ? BH_ERROR : BH_INFO;
     long long us = (long long)(bh_now_us() - began_us);
     const char *what = call->route != NULL && !call->preflight
                            ? bh_route_line(call->route)

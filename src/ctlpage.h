@@ -8,7 +8,7 @@
  * gone, short or foreign is laid anew with new numbers, so that everybody reads
  * everything again; only levels are lost then. It is read with pread(2), never
  * mapped: a file that somebody cuts short must not end a process (SIGBUS). A
- * look costs some 0.4 microseconds, a hundredth of the cheapest request.
+ * look is an fstat(2) and a pread(2), 1.3 microseconds on a busy machine.
  */
 #ifndef BH_CTLPAGE_H
 #define BH_CTLPAGE_H

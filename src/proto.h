@@ -152,6 +152,7 @@ struct bh_reloaded {
     bool ok;
     uint32_t ended; /* requests that were ended by it */
     struct bh_str text;
+    struct bh_str log; /* the file that is followed, from the root; or "" */
 };
 void bh_reloaded_encode(struct bh_buf *b, const struct bh_reloaded *m);
 bool bh_reloaded_decode(struct bh_reader *r, struct bh_reloaded *m);

@@ -2,6 +2,8 @@
  * its operator wants. */
 #include "proto.h"
 
+#include <string.h>
+
 /* ---- END: u32 tag, lstr domain, lstr org, lstr user ---- */
 
 static bool
@@ -75,7 +77,7 @@ bh_reload_decode(struct bh_reader *r, struct bh_reload *m)
     return bh_reader_done(r) && reload_valid(m);
 }
 
-/* ---- RELOADED: u32 tag, u8 ok, u32 ended, lstr text ---- */
+/* ---- RELOADED: u32 tag, u8 ok, u32 ended, lstr text, lstr log ---- */
 
 void
 bh_reloaded_encode(struct bh_buf *b, const struct bh_reloaded *m)
@@ -83,11 +85,13 @@ bh_reloaded_encode(struct bh_buf *b, const struct bh_reloaded *m)
     size_t len = m->text.len;
 
     if (len > BH_RELOAD_TEXT_MAX) len = BH_RELOAD_TEXT_MAX;
+    if (m->log.len > BH_RELOAD_TEXT_MAX) b->failed = true;
     bh_msg_begin(b, BH_OP_RELOADED);
     bh_buf_u32(b, m->tag);
     bh_buf_u8(b, m->ok);
     bh_buf_u32(b, m->ended);
     bh_buf_lstr(b, m->text.p, len);
+    bh_buf_lstr(b, m->log.p, m->log.len);
 }
 
 bool
@@ -98,5 +102,7 @@ bh_reloaded_decode(struct bh_reader *r, struct bh_reloaded *m)
     m->ok = ok != 0;
     m->ended = bh_read_u32(r);
     m->text = bh_read_lstr(r, BH_RELOAD_TEXT_MAX);
-    return bh_reader_done(r) && ok <= 1;
+    m->log = bh_read_lstr(r, BH_RELOAD_TEXT_MAX);
+    return bh_reader_done(r) && ok <= 1 &&
+           (m->log.len == 0 || memchr(m->log.p, '\0', m->log.len) == NULL);
 }

@@ -187,6 +187,7 @@ judge_names(const char *before, const char *says)
         judge(&(struct row){payload, says}, 1);
     }
     /* libjwt takes no U+0000, and calls it a bad signature. */
+    snprintf(payload, sizeof(payload), "%s\"a\\u0000b\"}", before);
     judge(&(struct row){payload, "The token's "}, 1);
     memset(name, 'x', sizeof(name));
     for (int len = BH_NAME_MAX; len <= BH_NAME_MAX + 1; len++) {

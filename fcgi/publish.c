@@ -10,6 +10,7 @@
 #include "json.h"
 #include "limit.h"
 #include "log.h"
+#include "turn.h"
 #include "writer.h"
 
 /* How the body held its events, for pointers into it. */
@@ -177,6 +178,7 @@ store(struct bh_call *call, struct publish *p)
         bh_refuse(call, BH_INTERNAL, NULL);
         return;
     }
+    bh_turn_give(call->turn);
     enum bh_refusal no = bh_writer_submit(writer, job);
     if (no == BH_GRANTED)
         answer(call, job);

@@ -10,6 +10,7 @@
 #include "base.h"
 #include "channel.h"
 #include "conf.h"
+#include "control.h"
 #include "heap.h"
 #include "list.h"
 #include "loop.h"
@@ -36,6 +37,7 @@ struct bh_broker {
     struct bh_loop loop;
     int64_t now; /* monotonic ms, read once a turn */
     struct bh_stats stats;
+    struct bh_control control;
 
     /* The log as far as it has been read. */
     struct bh_store *store; /* NULL while it can't be opened */
@@ -83,6 +85,9 @@ struct bh_broker {
  */
 int bh_broker_init(struct bh_broker *b, struct bh_conf *conf);
 void bh_broker_fini(struct bh_broker *b);
+/* FRESH takes the place of b->conf, which is the caller's then. 0 or -ENOMEM:
+ * nothing has changed. */
+int bh_broker_adopt(struct bh_broker *b, struct bh_conf *fresh);
 /* The before-wait hook: deliver, expire, free; returns the wait in ms. */
 int bh_broker_before_wait(void *b);
 /* Answer everybody with no events and a Retry-After, then flush for a while. */

@@ -142,8 +142,11 @@ bh_park(struct bh_broker *b, const struct bh_park *p, int fd)
     else
         b->stats.streams++;
     if (!w) return;
-    if (b->log_id[0] == '\0') {
-        bh_waiter_refuse(w, BH_LOG_UNAVAILABLE);
+    enum bh_refusal no = b->log_id[0] == '\0'
+                             ? BH_LOG_UNAVAILABLE
+                             : bh_control_judge(b, p->domain, p->org, p->user);
+    if (no != BH_GRANTED) {
+        bh_waiter_refuse(w, no);
         return;
     }
     ch = bh_channel_find(b, p->domain, p->org);

@@ -15,6 +15,8 @@ struct bh_command {
 };
 
 extern const struct bh_command bh_cmd_token, bh_cmd_log;
+extern const struct bh_command bh_cmd_deny, bh_cmd_disconnect, bh_cmd_domain;
+extern const struct bh_command bh_cmd_loglevel, bh_cmd_reload;
 
 /* Read the configuration, or say what is wrong with it and leave. */
 struct bh_conf *bh_ctl_conf(const char *path);

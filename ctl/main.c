@@ -17,7 +17,10 @@
 #define BH_DEFAULT_CONF "/etc/bellhop/bellhop.conf"
 #endif
 
-static const struct bh_command *const commands[] = {&bh_cmd_token, &bh_cmd_log};
+static const struct bh_command *const commands[] = {
+    &bh_cmd_token,  &bh_cmd_log,    &bh_cmd_disconnect, &bh_cmd_deny,
+    &bh_cmd_domain, &bh_cmd_reload, &bh_cmd_loglevel,
+};
 
 static void
 print_mistake(void *arg, const char *message)
@@ -65,7 +68,7 @@ static void
 print_help(void)
 {
     fputs("Usage: bellhopctl [-c FILE] COMMAND [ARGUMENT]...\n"
-          "Look after Bellhop: tokens, and the log of events.\n"
+          "Look after Bellhop: tokens, the log of events, and what runs.\n"
           "\n"
           "  -c, --config=FILE  read FILE instead of $BELLHOP_CONF or\n"
           "                     " BH_DEFAULT_CONF "\n"
@@ -75,7 +78,7 @@ print_help(void)
           "Commands:\n",
           stdout);
     for (size_t i = 0; i < bh_countof(commands); i++)
-        printf("  %-8s %s\n", commands[i]->name, commands[i]->what);
+        printf("  %-10s %s\n", commands[i]->name, commands[i]->what);
     fputs("\n'bellhopctl COMMAND --help' explains one, with examples.\n",
           stdout);
 }

@@ -42,6 +42,7 @@ add_row(void *arg, const struct bh_event_row *row)
     if (out->len > 0) bh_buf_str(out, ",");
     bh_event_with_seq(out, row->body, row->seq);
     c->left--;
+    c->page->n++;
     c->last = row->seq;
     return !out->failed;
 }
@@ -95,6 +96,7 @@ bh_page_read(struct bh_page *page, struct bh_store *log,
     if (page->gap != NULL) {
         bh_buf_reset(&page->events);
         page->more = false;
+        page->n = 0;
         last = span.head;
     }
     bh_cursor_format(page->cursor, bh_store_log_id(log), last);

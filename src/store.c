@@ -30,6 +30,10 @@ static const char *const sql[BH_Q_COUNT] = {
     [BH_Q_BETWEEN] = "SELECT 1 FROM events INDEXED BY events_channel"
                      " WHERE domain = ?1 AND org_id = ?2"
                      " AND seq > ?3 AND seq <= ?4 LIMIT 1",
+    [BH_Q_DENIED] = "SELECT kind, value, org_id, until, reason, created_at"
+                    " FROM denied ORDER BY kind, value, org_id",
+    [BH_Q_SWITCHES] = "SELECT domain, enabled, changed_at"
+                      " FROM domain_switches ORDER BY domain",
     [BH_Q_BEGIN] = "BEGIN IMMEDIATE",
     [BH_Q_COMMIT] = "COMMIT",
     [BH_Q_ROLLBACK] = "ROLLBACK",
@@ -54,6 +58,15 @@ static const char *const sql[BH_Q_COUNT] = {
                       " telemetry WHERE at < ?1 ORDER BY at LIMIT 1000)",
     [BH_Q_OLDEST] = "SELECT seq, stored_at FROM events ORDER BY seq",
     [BH_Q_PRUNE] = "DELETE FROM events WHERE seq <= ?1",
+    [BH_Q_DENY] = "INSERT OR REPLACE INTO denied (kind, value, org_id, until,"
+                  " reason, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    [BH_Q_DENIED_ENDED] = "DELETE FROM denied"
+                          " WHERE until > 0 AND until <= ?1",
+    [BH_Q_DENIED_COUNT] = "SELECT count(*) FROM denied",
+    [BH_Q_UNDENY] = "DELETE FROM denied"
+                    " WHERE kind = ?1 AND value = ?2 AND org_id = ?3",
+    [BH_Q_SWITCH] = "INSERT OR REPLACE INTO domain_switches"
+                    " (domain, enabled, changed_at) VALUES (?1, ?2, ?3)",
     [BH_Q_PRUNED] = "UPDATE log SET pruned_seq = max(pruned_seq, ?1)",
 };
 

@@ -17,6 +17,7 @@
 
 #include "base.h"
 #include "buf.h"
+#include "rules.h"
 
 struct bh_store;
 
@@ -91,6 +92,20 @@ int bh_store_telemetry_keep(struct bh_store *s, int64_t rows,
  * at the first event that is younger, should the clock have been put back. */
 int bh_store_prune(struct bh_store *s, int64_t before_ms, int limit, int *n);
 
+/* Refuse the tokens of a name; the same entry again replaces the first. Entries
+ * that have ended go. -EDQUOT, and take the transaction back, where there are
+ * more than BH_DENIED_MAX. */
+struct bh_denied {
+    enum bh_denied_kind kind;
+    struct bh_str value, org;  /* org may be empty: of any */
+    int64_t until, created_at; /* wall clock, ms; until 0: for good */
+    struct bh_str reason;
+};
+int bh_store_deny(struct bh_store *s, const struct bh_denied *d);
+int bh_store_undeny(struct bh_store *s, enum bh_denied_kind kind,
+                    struct bh_str value, struct bh_str org, bool *found);
+int bh_store_switch(struct bh_store *s, struct bh_str domain, bool enabled);
+
 /* Commit, checkpoint where the WAL has grown, release the lock. After a
  * failure nothing of the transaction is stored and the lock is released. */
 int bh_store_commit(struct bh_store *s);
@@ -133,6 +148,15 @@ int bh_store_page(struct bh_store *s, struct bh_str domain, struct bh_str org,
 /* *SEQ: the last seq whose stored_at is before WALL_MS, looking back from the
  * head; 0 if there is none. Assumes stored_at hardly ever goes back. */
 int bh_store_before(struct bh_store *s, int64_t wall_ms, int64_t *seq);
+/* The deny list as it stands, and what was said of each domain; return false to
+ * stop. */
+typedef bool bh_denied_fn(void *arg, const struct bh_denied *d);
+int bh_store_denied(struct bh_store *s, bh_denied_fn *fn, void *arg);
+typedef bool bh_switch_fn(void *arg, struct bh_str domain, bool enabled,
+                          int64_t changed_at);
+int bh_store_switches(struct bh_store *s, bh_switch_fn *fn, void *arg);
+/* Both as rules, without what has ended: the caller's to put. */
+int bh_store_rules(struct bh_store *s, struct bh_rules **out);
 /* *ANY: whether the channel has an event in (AFTER, UPTO]. */
 int bh_store_between(struct bh_store *s, struct bh_str domain,
                      struct bh_str org, int64_t after, int64_t upto, bool *any);

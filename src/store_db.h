@@ -18,6 +18,8 @@ enum bh_query {
     BH_Q_PAGE,
     BH_Q_BEFORE,
     BH_Q_BETWEEN,
+    BH_Q_DENIED,
+    BH_Q_SWITCHES,
     BH_Q_READS, /* a reader has those above only */
     BH_Q_BEGIN = BH_Q_READS,
     BH_Q_COMMIT,
@@ -35,6 +37,11 @@ enum bh_query {
     BH_Q_OLDEST,
     BH_Q_PRUNE,
     BH_Q_PRUNED,
+    BH_Q_DENY,
+    BH_Q_DENIED_ENDED,
+    BH_Q_DENIED_COUNT,
+    BH_Q_UNDENY,
+    BH_Q_SWITCH,
     BH_Q_COUNT
 };
 

@@ -22,6 +22,10 @@ union message {
     struct bh_park park;
     struct bh_ping ping;
     struct bh_str error;
+    struct bh_end end;
+    struct bh_ended ended;
+    struct bh_reload reload;
+    struct bh_reloaded reloaded;
 };
 
 static bool
@@ -43,6 +47,14 @@ decode(int op, struct bh_reader *r, union message *m)
         return bh_ping_decode(r, &m->ping);
     case BH_OP_ERROR:
         return bh_error_decode(r, &m->error);
+    case BH_OP_END:
+        return bh_end_decode(r, &m->end);
+    case BH_OP_ENDED:
+        return bh_ended_decode(r, &m->ended);
+    case BH_OP_RELOAD:
+        return bh_reload_decode(r, &m->reload);
+    case BH_OP_RELOADED:
+        return bh_reloaded_decode(r, &m->reloaded);
     default:
         return false;
     }
@@ -79,6 +91,18 @@ encode(struct bh_buf *b, int op, struct bh_reader *r, const union message *m)
     case BH_OP_ERROR:
         snprintf(text, sizeof text, "%.*s", (int)m->error.len, m->error.p);
         bh_error_encode(b, text);
+        break;
+    case BH_OP_END:
+        bh_end_encode(b, &m->end);
+        break;
+    case BH_OP_ENDED:
+        bh_ended_encode(b, &m->ended);
+        break;
+    case BH_OP_RELOAD:
+        bh_reload_encode(b, &m->reload);
+        break;
+    case BH_OP_RELOADED:
+        bh_reloaded_encode(b, &m->reloaded);
         break;
     default:
         b->failed = true;
@@ -170,7 +194,7 @@ START_TEST(table_of_frames)
     }
     fclose(f);
     ck_assert_int_gt(rows, 80);
-    ck_assert_int_eq(ops, 0x1fe); /* each of 1 to 8 is accepted in some row */
+    ck_assert_int_eq(ops, 0xf1fe); /* each of 1 to 8, 12 to 15, in some row */
     bh_buf_fini(&b);
 }
 END_TEST
@@ -219,6 +243,11 @@ sample(struct bh_buf *b, int op)
     const struct bh_note note = {7, 1040, 1042};
     const struct bh_noted noted = {7, 3};
     const struct bh_ping ping = {9};
+    const struct bh_end end = {5, S("tasks"), S("org-1"), S("u-7")};
+    const struct bh_ended ended = {5, 12};
+    const struct bh_reload reload = {6, BH_RELOAD_CONF};
+    const struct bh_reloaded reloaded = {6, true, 3, S("line 1\nline 2\n"),
+                                         S("/l.db")};
     const uint32_t woken[] = {0, 25, 1};
 
     switch (op) {
@@ -245,6 +274,18 @@ sample(struct bh_buf *b, int op)
         break;
     case BH_OP_ERROR:
         bh_error_encode(b, "no more room");
+        break;
+    case BH_OP_END:
+        bh_end_encode(b, &end);
+        break;
+    case BH_OP_ENDED:
+        bh_ended_encode(b, &ended);
+        break;
+    case BH_OP_RELOAD:
+        bh_reload_encode(b, &reload);
+        break;
+    case BH_OP_RELOADED:
+        bh_reloaded_encode(b, &reloaded);
         break;
     default:
         ck_abort();
@@ -484,6 +525,9 @@ check_proto(void)
     tcase_add_loop_test(tc, truncations, BH_OP_HELLO, BH_OP_ERROR + 1);
     tcase_add_loop_test(tc, mutations, BH_OP_HELLO, BH_OP_ERROR + 1);
     tcase_add_loop_test(tc, out_of_memory, BH_OP_HELLO, BH_OP_ERROR + 1);
+    tcase_add_loop_test(tc, truncations, BH_OP_END, BH_OP_RELOADED + 1);
+    tcase_add_loop_test(tc, mutations, BH_OP_END, BH_OP_RELOADED + 1);
+    tcase_add_loop_test(tc, out_of_memory, BH_OP_END, BH_OP_RELOADED + 1);
     tcase_add_test(tc, a_failed_encode_says_so);
     suite_add_tcase(s, tc);
     tc = tcase_create("meaning");

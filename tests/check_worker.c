@@ -190,7 +190,7 @@ static const struct {
     {"GET", "/tasks/", NULL, "", NO_TOKEN, 404, "not_found"},
     {"GET", "/none/realtime/subscribe", NULL, "", ORG, 404, "not_found"},
     {"GET", "/tasks/realtime/subscribe/", NULL, "", ORG, 404, "not_found"},
-    {"GET", "/tasks/realtime/stream", NULL, "", ORG, 404, "not_found"},
+    {"GET", "/tasks/realtime/streams", NULL, "", ORG, 404, "not_found"},
     {"GET", "/metrics", NULL, "", ORG, 404, "not_found"},
     {"POST", SUBSCRIBE, NULL, "", ORG, 405, "method_not_allowed"},
     {"HEAD", SUBSCRIBE, NULL, "", ORG, 405, "method_not_allowed"},

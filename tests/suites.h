@@ -18,9 +18,12 @@
     X(sock) \
     X(fcgirec) \
     X(proto) \
+    X(ctlpage) \
+    X(rules) \
     X(json) \
     X(event) \
     X(conf) \
+    X(conf_fixed) \
     X(auth) \
     X(auth_cache) \
     X(auth_claims) \
@@ -31,6 +34,7 @@
     X(stream) \
     X(follow) \
     X(ops) \
+    X(control) \
     X(store) \
     X(store_lay) \
     X(store_read) \

@@ -45,6 +45,7 @@ StartServers 2
 ThreadLimit 512
 ThreadsPerChild 512
 MaxRequestWorkers 1024
+MaxSpareThreads 1024
 MaxKeepAliveRequests 0
 KeepAliveTimeout 60
 Define bellhop_socket ${lane.socket}

@@ -41,8 +41,8 @@ export class Stack {
 
   // `conf`: sections and options in place of the defaults below. `lanes`: how
   // many workers, each behind a web server of its own. `server`: which one, for
-  // a test of that one. `tls`: files { cert, key }. `web`: lines for its
-  // configuration.
+  // a test of that one. `tls`: files { cert, key }. `web`: lines for the
+  // end of Apache's configuration.
   static async start({ conf = {}, lanes = 1, server, tls, web } = {}) {
     const stack = new Stack();
     stack.web = webServer(server);

@@ -51,6 +51,7 @@ KeepAliveTimeout 60
 Define bellhop_socket ${lane.socket}
 ${lines(lane)}
 Include "${piece}"
+${lane.web ?? ''}
 `,
 });
 const capability = '-all,+dac_override';
@@ -68,8 +69,7 @@ var.bellhop_socket = "${path.dirname(lane.conf)}/spawn${lane.i}.sock"`),
   'apache-proxy': apache('apache-proxy.conf', ['proxy', 'proxy_fcgi'], () => ''),
   'apache-fcgid': apache('apache-fcgid.conf', ['fcgid'], (lane) => `Define bellhop_relay ./bellhop-relay
 FcgidIPCDir "fcgid${lane.i}"
-FcgidProcessTableFile "fcgid${lane.i}/table"
-${lane.web ?? ''}`),
+FcgidProcessTableFile "fcgid${lane.i}/table"`),
   nginx: {
     command: (stack, i) => ['nginx', '-e', 'stderr', '-p', stack.dir, '-c', stack.file(`web${i}.conf`)],
     pieces: ['nginx.conf'],

@@ -51,9 +51,16 @@ KeepAliveTimeout 60
 Define bellhop_socket ${lane.socket}
 ${lines(lane)}
 Include "${piece}"
-${lane.web ?? ''}
+${lane.tls ? apacheTls(lane.tls) : ''}${lane.web ?? ''}
 `,
 });
+const apacheTls = ({ cert, key }) => `LoadModule ssl_module /usr/lib/apache2/modules/mod_ssl.so
+LoadModule http2_module /usr/lib/apache2/modules/mod_http2.so
+Protocols h2 http/1.1
+SSLEngine on
+SSLCertificateFile "${cert}"
+SSLCertificateKeyFile "${key}"
+`;
 const capability = '-all,+dac_override';
 const wwwData = ['setpriv', '--reuid=www-data', '--regid=www-data', '--clear-groups', `--inh-caps=${capability}`, `--ambient-caps=${capability}`];
 

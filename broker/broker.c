@@ -14,6 +14,7 @@
 #include "memo.h"
 #include "note.h"
 #include "park.h"
+#include "waiter.h"
 
 /* Descriptors kept for the log, the loop, and connections of workers. */
 #define RESERVED_FDS 256
@@ -80,7 +81,8 @@ init_lists(struct bh_broker *b)
 {
     struct bh_link *heads[] = {&b->idle,     &b->dirty,        &b->held,
                                &b->age,      &b->conns,        &b->notes,
-                               &b->memo_lru, &b->dead_waiters, &b->dead_conns};
+                               &b->memo_lru, &b->dead_waiters, &b->dead_conns,
+                               &b->unwatched};
 
     for (size_t i = 0; i < bh_countof(heads); i++) bh_list_init(heads[i]);
 }
@@ -157,6 +159,7 @@ wait_time(const struct bh_broker *b)
     if (b->behind) return 0;
     if (t) at = earlier(at, t->at);
     at = earlier(at, bh_deliver_next(b));
+    at = earlier(at, bh_waiters_next(b));
     at = earlier(at, bh_channels_next(b));
     at = earlier(at, bh_memos_next(b));
     if (!b->listening && b->listener.fd >= 0) at = earlier(at, b->listen_at);
@@ -173,6 +176,7 @@ bh_broker_before_wait(void *arg)
     bh_notes_answer(b);
     bh_deliver_due(b);
     bh_park_expire(b);
+    bh_waiters_watch(b);
     bh_channels_expire(b);
     bh_memos_expire(b);
     bh_conn_tick(b);

@@ -54,7 +54,8 @@ struct bh_broker {
     struct bh_link held;  /* channels whose answers are held back */
     struct bh_link age;   /* items, by seq */
     struct bh_link memo_lru;
-    struct bh_heap timers; /* waiters' deadlines */
+    struct bh_heap timers;    /* waiters' deadlines */
+    struct bh_link unwatched; /* waiters, by the time they came */
     size_t n_items, n_waiters, n_memos;
     size_t item_bytes;
     size_t max_waiters;

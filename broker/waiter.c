@@ -8,7 +8,12 @@
 
 #include "clock.h"
 #include "mem.h"
+#include "deliver.h"
 #include "send.h"
+
+/* A hang-up is seen after so long at most; and those that have waited for half
+ * of it are watched together, so that the loop is woken for it seldom. */
+#define WATCH_MS 250
 
 static size_t
 memo_size(bool remembered)
@@ -77,6 +82,7 @@ bh_waiter_new(struct bh_broker *b, const struct bh_park *p, int fd)
     w->source = (struct bh_source){serve, fd};
     bh_list_init(&w->in_channel);
     bh_list_init(&w->in_user);
+    bh_list_init(&w->unwatched);
     bh_timer_init(&w->timer);
     w->broker = b;
     w->started = b->now;
@@ -119,9 +125,33 @@ bh_waiter_park(struct bh_waiter *w, int64_t deadline)
     struct bh_broker *b = w->broker;
     int rc = bh_heap_set(&b->timers, &w->timer, deadline);
 
-    if (rc == 0) rc = bh_loop_add(&b->loop, &w->source, EPOLLIN | EPOLLRDHUP);
-    if (rc == 0) w->in_loop = true;
+    if (rc == 0) bh_list_add(&b->unwatched, &w->unwatched);
     return rc;
+}
+
+void
+bh_waiters_watch(struct bh_broker *b)
+{
+    struct bh_waiter *w;
+
+    if (bh_waiters_next(b) > b->now) return;
+    while ((w = bh_list_first(&b->unwatched, struct bh_waiter, unwatched)) &&
+           w->started + WATCH_MS / 2 <= b->now) {
+        bh_list_del(&w->unwatched);
+        if (bh_loop_add(&b->loop, &w->source, EPOLLIN | EPOLLRDHUP) == 0)
+            w->in_loop = true;
+        else
+            bh_deliver_overloaded(w);
+    }
+}
+
+int64_t
+bh_waiters_next(const struct bh_broker *b)
+{
+    const struct bh_waiter *w =
+        bh_list_first(&b->unwatched, struct bh_waiter, unwatched);
+
+    return w ? w->started + WATCH_MS : INT64_MAX;
 }
 
 void
@@ -131,6 +161,7 @@ bh_waiter_detach(struct bh_waiter *w)
     struct bh_channel *ch = w->channel;
 
     bh_heap_del(&b->timers, &w->timer);
+    bh_list_del(&w->unwatched);
     if (!ch) return;
     bh_list_del(&w->in_channel);
     ch->n_waiters--;
@@ -210,14 +241,17 @@ void
 bh_waiter_answer(struct bh_waiter *w, struct bh_answer *a, int retry_after)
 {
     const struct bh_memo_key *k = bh_waiter_memo(w);
+    int rc;
 
-    if (k) bh_memo_set(w->broker, k, a->cursor);
     w->broker->stats.answers++;
     w->broker->stats.delivered += a->events;
     if (a->events == 0) w->broker->stats.without_event++;
     bh_send_log(w, a->events, NULL);
     bh_waiter_detach(w);
-    after_write(w, bh_send_answer(w, a, retry_after));
+    rc = bh_send_answer(w, a, retry_after);
+    /* Whoever has left hasn't got it, and says nothing of it. */
+    if (k && (rc == 0 || rc == -EAGAIN)) bh_memo_set(w->broker, k, a->cursor);
+    after_write(w, rc);
 }
 
 void

@@ -30,6 +30,7 @@ enum bh_waiter_word {
 struct bh_waiter {
     struct bh_source source;            /* its fd is the FastCGI connection */
     struct bh_link in_channel, in_user; /* in_user also links the dead */
+    struct bh_link unwatched;           /* its hang-up isn't looked for yet */
     struct bh_timer timer;
     struct bh_broker *broker;
     struct bh_channel *channel; /* NULL unless attached */
@@ -62,6 +63,14 @@ void bh_waiter_attach(struct bh_waiter *w, struct bh_channel *ch,
                       struct bh_user *u);
 /* Attached, it waits until DEADLINE (monotonic ms). 0, or a negative errno. */
 int bh_waiter_park(struct bh_waiter *w, int64_t deadline);
+/*
+ * In the before-wait hook: watch those for a hang-up that have waited for a
+ * while. Most polls of a busy org are answered before, and never cost the
+ * kernel's two visits.
+ */
+void bh_waiters_watch(struct bh_broker *b);
+/* When that is due, monotonic ms; INT64_MAX: never. */
+int64_t bh_waiters_next(const struct bh_broker *b);
 /* Out of channel, user and timers; a user without waiters goes. */
 void bh_waiter_detach(struct bh_waiter *w);
 

@@ -13,10 +13,12 @@
 #include "worker.h"
 
 struct bh_route;
+struct bh_turn;
 
 struct bh_call {
     struct bh_worker *worker;
     struct bh_store **log; /* the thread's reader, for bh_page_log() */
+    struct bh_turn *turn;  /* the thread's, given up before a wait */
     struct bh_request *rq;
     const struct bh_setup *setup;
     int connection;      /* to the web server: what a handler may hand over */

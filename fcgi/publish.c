@@ -9,6 +9,7 @@
 #include "cursor.h"
 #include "json.h"
 #include "limit.h"
+#include "turn.h"
 #include "writer.h"
 
 /* How the body held its events, for pointers into it. */
@@ -155,6 +156,7 @@ store(struct bh_call *call, struct publish *p)
         bh_refuse(call, BH_INTERNAL, NULL);
         return;
     }
+    bh_turn_give(call->turn);
     enum bh_refusal no = bh_writer_submit(writer, job);
     if (no == BH_GRANTED)
         answer(call, job);

@@ -19,6 +19,7 @@
 #include "route.h"
 #include "sock.h"
 #include "thread.h"
+#include "turn.h"
 
 #define PAUSE_MS 100  /* when there are no descriptors left */
 #define NUDGE_MS 10   /* between two wake-ups of threads that should leave */
@@ -28,6 +29,7 @@
 struct thread {
     pthread_t id;
     struct bh_worker *worker;
+    struct bh_turn *turn;
     struct bh_store *log; /* reader, NULL until it is needed */
     bool failing;         /* accept does, and the log says so */
     bool left;            /* atomic */
@@ -35,6 +37,7 @@ struct thread {
 
 struct bh_serve {
     struct bh_worker *worker;
+    struct bh_turns *turns;
     int n;
     struct thread threads[];
 };
@@ -135,6 +138,7 @@ answer(struct thread *t, FCGX_Request *r, struct bh_request *rq,
     int64_t began_us = bh_now_us();
     struct bh_call call = {.worker = t->worker,
                            .log = &t->log,
+                           .turn = t->turn,
                            .rq = rq,
                            .setup = setup,
                            .connection = r->ipcFd,
@@ -195,10 +199,14 @@ run(void *arg)
     FCGX_Request r;
 
     FCGX_InitRequest(&r, -1, 0);
-    while (!is_stopping(t->worker)) {
+    while (bh_turn_take(t->turn) && !is_stopping(t->worker)) {
         int fd = accept_one(t);
-        if (fd >= 0) serve_one(t, &r, fd);
+        if (fd < 0) continue;
+        bh_turn_begin(t->turn);
+        serve_one(t, &r, fd);
+        bh_turn_end(t->turn);
     }
+    bh_turn_give(t->turn);
     bh_store_close(t->log);
     __atomic_store_n(&t->left, true, __ATOMIC_RELEASE);
     return NULL;
@@ -214,15 +222,44 @@ make_blocking(int fd)
         fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
 }
 
-struct bh_serve *
-bh_serve_start(struct bh_worker *w, int n)
+static int
+processors(void)
+{
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+
+    return n < 1 ? 1 : (int)(n + 1) / 2;
+}
+
+static void
+serve_free(struct bh_serve *s)
+{
+    bh_turns_free(s->turns);
+    bh_free(s);
+}
+
+static struct bh_serve *
+make_serve(int n)
 {
     struct bh_serve *s =
         bh_zalloc(sizeof *s + (size_t)n * sizeof(struct thread));
 
     if (s == NULL || FCGX_Init() != 0) {
-        bh_log(BH_ERROR, "no memory to start with");
         bh_free(s);
+        return NULL;
+    }
+    s->turns = bh_turns_new(n, processors());
+    if (s->turns != NULL) return s;
+    bh_free(s);
+    return NULL;
+}
+
+struct bh_serve *
+bh_serve_start(struct bh_worker *w, int n)
+{
+    struct bh_serve *s = make_serve(n);
+
+    if (s == NULL) {
+        bh_log(BH_ERROR, "no memory to start with");
         return NULL;
     }
     make_blocking(w->listener);
@@ -231,13 +268,14 @@ bh_serve_start(struct bh_worker *w, int n)
     for (; s->n < n; s->n++) {
         struct thread *t = &s->threads[s->n];
         t->worker = w;
+        t->turn = bh_turns_place(s->turns, s->n);
         int rc = bh_thread_start(&t->id, run, t);
         if (rc == 0) continue;
         bh_log(BH_ERROR, "only %d of %d threads: %s", s->n, n, strerror(-rc));
         break;
     }
     if (s->n > 0) return s;
-    bh_free(s);
+    serve_free(s);
     return NULL;
 }
 
@@ -276,11 +314,12 @@ bh_serve_stop(struct bh_serve *s)
     int64_t deadline = bh_now_ms() + GRACE_MS;
 
     __atomic_store_n(&s->worker->stop, true, __ATOMIC_RELEASE);
+    bh_turns_stop(s->turns);
     while (!have_left(s)) {
         if (bh_now_ms() > deadline) return false;
         nap(NUDGE_MS);
     }
     for (int i = 0; i < s->n; i++) pthread_join(s->threads[i].id, NULL);
-    bh_free(s);
+    serve_free(s);
     return true;
 }

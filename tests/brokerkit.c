@@ -132,6 +132,13 @@ kit_turn(struct kit *k)
     ck_assert(bh_broker_valid(&k->b));
 }
 
+void
+kit_watch(struct kit *k)
+{
+    kit_sleep(k, 300);
+    kit_turn(k);
+}
+
 struct bh_park
 kit_park(struct kit *k)
 {

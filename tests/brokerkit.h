@@ -32,6 +32,9 @@ void kit_sleep(struct kit *k, int64_t ms);
 /* Read the log now, as a NOTE would have it, and do what is due. */
 void kit_turn(struct kit *k);
 
+/* Time passes until hang-ups of all that wait now are looked for. */
+void kit_watch(struct kit *k);
+
 /* A park message with everything at its usual value: org "o1", user "u1",
  * no cursor, no filter, the default wait, a token that lives for an hour. */
 struct bh_park kit_park(struct kit *k);

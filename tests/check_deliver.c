@@ -169,6 +169,7 @@ START_TEST(limits_turn_away)
     p.org = (struct bh_str){"o2", 2};
     fd[3] = kit_send(&k, &p);
     ck_assert_uint_eq(k.b.n_waiters, 4);
+    kit_watch(&k);
     for (int i = 0; i < 4; i++) close(fd[i]);
     kit_turn(&k);
     ck_assert_uint_eq(k.b.n_waiters, 0);
@@ -214,7 +215,7 @@ START_TEST(no_room_for_another_channel)
     /* Its events are not in memory, and a cursor before them is told. */
     k.org = "o2";
     kit_publish(&k, 1, NULL);
-    kit_turn(&k);
+    kit_watch(&k);
     close(fd);
     kit_turn(&k);
     struct kit_answer a = kit_read(kit_send(&k, &p));
@@ -339,6 +340,7 @@ START_TEST(freed_inside_its_own_batch)
     kit_open(&k, "");
     fd[0] = park_user("u1", NULL);
     fd[1] = park_user("u1", NULL);
+    kit_watch(&k);
     kit_publish(&k, 1, NULL);
     k.b.unread = true;
     /* Both hang up, and both are answered, before either event is served. */
@@ -362,10 +364,12 @@ START_TEST(supersede_by_the_same_batch)
     p = kit_park(&k);
     p.client_id = (struct bh_str){"tab", 3};
     first = kit_send(&k, &p);
+    kit_watch(&k);
     close(first); /* its hang-up is pending while the new one arrives */
     second = kit_send(&k, &p);
     kit_turn(&k);
     ck_assert_uint_eq(k.b.n_waiters, 1);
+    kit_watch(&k);
     close(second);
     kit_turn(&k);
     ck_assert_uint_eq(k.b.n_waiters, 0);

@@ -252,7 +252,7 @@ START_TEST(without_cursor_and_gone_is_not_served)
     struct bh_park p = kit_park(&k);
     int fd = kit_send(&k, &p);
 
-    kit_turn(&k);
+    kit_watch(&k);
     close(fd); /* the client left before the event */
     kit_turn(&k);
     ck_assert_uint_eq(k.b.n_waiters, 0);
@@ -260,6 +260,34 @@ START_TEST(without_cursor_and_gone_is_not_served)
     kit_publish(&k, 1, NULL);
     kit_turn(&k);
     expect_events(kit_send(&k, &p), 1);
+}
+END_TEST
+
+START_TEST(without_cursor_and_gone_unseen_is_not_served)
+{
+    struct bh_park p = kit_park(&k);
+
+    close(kit_send(&k, &p)); /* so soon that nobody looks for it yet */
+    kit_turn(&k);
+    ck_assert_uint_eq(k.b.n_waiters, 1);
+    kit_publish(&k, 1, NULL);
+    kit_turn(&k);
+    ck_assert_uint_eq(k.b.n_waiters, 0);
+    expect_events(kit_send(&k, &p), 1);
+}
+END_TEST
+
+START_TEST(gone_is_seen_by_and_by)
+{
+    struct bh_park p = kit_park(&k);
+
+    close(kit_send(&k, &p));
+    kit_turn(&k);
+    ck_assert_uint_eq(k.b.n_waiters, 1);
+    kit_watch(&k);
+    kit_turn(&k);
+    ck_assert_uint_eq(k.b.n_waiters, 0);
+    ck_assert_uint_eq(k.b.stats.gone, 1);
 }
 END_TEST
 
@@ -424,6 +452,8 @@ check_park(void)
     tcase_add_test(t, without_cursor_each_event_once);
     tcase_add_test(t, without_cursor_takes_from_nobody);
     tcase_add_test(t, without_cursor_and_gone_is_not_served);
+    tcase_add_test(t, without_cursor_and_gone_unseen_is_not_served);
+    tcase_add_test(t, gone_is_seen_by_and_by);
     tcase_add_test(t, position_is_forgotten_after_two_polls);
     tcase_add_test(t, wait_of_zero_answers_at_once);
     tcase_add_test(t, deadline_answers_with_nothing);

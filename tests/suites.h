@@ -41,6 +41,7 @@
     X(beacon) \
     X(queue) \
     X(writer) \
+    X(turn) \
     X(worker) \
     X(handover) \
     X(serve)

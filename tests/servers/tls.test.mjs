@@ -41,8 +41,10 @@ function ask(session, pathname, headers = {}) {
   return { stream, answer };
 }
 
-for (const server of ['lighttpd', 'nginx', 'apache-proxy', 'apache-fcgid']) {
-  const stack = await Stack.forFile({ server, tls: files });
+const stacks = await Promise.all(['lighttpd', 'nginx', 'apache-proxy', 'apache-fcgid'].map((server) => Stack.forFile({ server, tls: files })));
+
+for (const stack of stacks) {
+  const server = stack.web.name;
   const poll = (session, org, cursor) => ask(session, '/tasks/realtime/subscribe', {
     authorization: `Bearer ${stack.token({ org, sub: stack.org() })}`, ...(cursor && { 'last-event-id': cursor }),
   });

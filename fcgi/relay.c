@@ -1,7 +1,7 @@
 /*
  * relay.c: bellhop-relay, the process that Apache's mod_fcgid starts for each
  * request under way. mod_fcgid can't speak to a worker that runs by itself, and
- * a worker for each waiting poll would take a megabyte each. So this one only
+ * a worker for each waiting poll would take megabytes. So this one only
  * accepts the connection and passes it on; what it costs is its stack.
  */
 #include "base.h"

@@ -29,6 +29,10 @@ export const build = path.resolve(root, process.env.BELLHOP_BUILD ?? 'build');
 // Words that no child may ever write: a sanitizer's, or those of a dying program.
 const alarm = /Sanitizer|runtime error:|[Aa]ssertion|panic|stack smashing|corrupted|double free/;
 
+// A file that ends before its stacks are stopped leaves nothing running.
+const running = new Set();
+process.on('exit', () => running.forEach((child) => child.kill('SIGTERM')));
+
 let keys; // made once in a process: an RSA key takes its time
 let events = 0;
 let orgs = 0;
@@ -131,6 +135,8 @@ export class Stack {
     const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin`, UBSAN_OPTIONS: 'print_stacktrace=1' };
     const child = { process: spawn(program, args, { cwd: this.dir, stdio: ['ignore', out, out], env }) };
     fs.closeSync(out);
+    running.add(child.process);
+    child.process.on('exit', () => running.delete(child.process));
     child.exit = new Promise((resolve) => {
       child.process.on('error', (error) => resolve((child.ended = { error })));
       child.process.on('exit', (code, signal) => resolve((child.ended = { code, signal })));

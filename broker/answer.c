@@ -8,15 +8,16 @@
 #include "fcgirec.h"
 #include "mem.h"
 
-struct bh_answer *
-bh_answer_new(const struct bh_buf *body, uint32_t events, int64_t cursor)
+static struct bh_answer *
+frame(const struct bh_buf *body, uint32_t events, int64_t cursor, bool end)
 {
     struct bh_buf framed = BH_BUF_INIT;
     struct bh_answer *a = NULL;
 
     if (!body->failed) {
-        bh_fcgi_stream(&framed, BH_FCGI_STDOUT, 1, body->p, body->len);
-        bh_fcgi_end(&framed, 1);
+        if (body->len > 0)
+            bh_fcgi_stream(&framed, BH_FCGI_STDOUT, 1, body->p, body->len);
+        if (end) bh_fcgi_end(&framed, 1);
         if (!framed.failed) a = bh_alloc(sizeof *a + framed.len);
     }
     if (a) {
@@ -29,6 +30,18 @@ bh_answer_new(const struct bh_buf *body, uint32_t events, int64_t cursor)
     }
     bh_buf_fini(&framed);
     return a;
+}
+
+struct bh_answer *
+bh_answer_new(const struct bh_buf *body, uint32_t events, int64_t cursor)
+{
+    return frame(body, events, cursor, true);
+}
+
+struct bh_answer *
+bh_answer_part(const struct bh_buf *body, uint32_t events, int64_t cursor)
+{
+    return frame(body, events, cursor, false);
 }
 
 struct bh_answer *
@@ -93,10 +106,14 @@ bh_answer_head(char *out, size_t size, uint16_t id, const struct bh_head *in,
     struct head h = {out + BH_FCGI_HEADER, 0, size - BH_FCGI_HEADER};
 
     put(&h,
-        "Status: %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n"
+        "Status: %d %s\r\nContent-Type: %s\r\n"
         "Cache-Control: no-store\r\nX-Request-ID: %.*s\r\n",
-        in->status, bh_status_phrase(in->status), in->content_type, content,
+        in->status, bh_status_phrase(in->status), in->content_type,
         (int)request_id.len, request_id.p);
+    if (in->open)
+        put(&h, "X-Accel-Buffering: no\r\n");
+    else
+        put(&h, "Content-Length: %zu\r\n", content);
     if (in->retry_after >= 0) put(&h, "Retry-After: %d\r\n", in->retry_after);
     if (in->status == 401) put_challenge(&h, in->refusal);
     put(&h, "%.*s\r\n", (int)lines.len, lines.p);

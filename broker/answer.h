@@ -24,6 +24,9 @@ struct bh_answer {
  * as every web server sends it. */
 struct bh_answer *bh_answer_new(const struct bh_buf *body, uint32_t events,
                                 int64_t cursor);
+/* The same without the end of the request: more follows. */
+struct bh_answer *bh_answer_part(const struct bh_buf *body, uint32_t events,
+                                 int64_t cursor);
 /* The same bytes for another request id; one reference. */
 struct bh_answer *bh_answer_for_id(const struct bh_answer *a, uint16_t id);
 void bh_answer_get(struct bh_answer *a);
@@ -35,6 +38,7 @@ struct bh_head {
     const char *content_type;
     int retry_after;         /* seconds, -1: no such line */
     enum bh_refusal refusal; /* of a 401: says what WWW-Authenticate says */
+    bool open; /* a stream: no length, and nobody on the way may hold it back */
 };
 /* The head's lines up to and with the empty one, as a FastCGI record, into OUT.
  * LINES are the waiter's own. Returns the length, 0 where SIZE is too small. */

@@ -14,6 +14,7 @@
 #include "list.h"
 #include "loop.h"
 #include "map.h"
+#include "proto.h"
 #include "stat.h"
 #include "store.h"
 
@@ -59,6 +60,8 @@ struct bh_broker {
     size_t n_items, n_waiters, n_memos;
     size_t item_bytes;
     size_t max_waiters;
+    size_t
+        n_by_kind[BH_PARK_NDJSON + 1]; /* of the waiters, enum bh_park_kind */
 
     /* Connections of workers. */
     struct bh_source listener;

@@ -3,6 +3,7 @@
 
 #include "clock.h"
 #include "cursor.h"
+#include "stream.h"
 
 /* Answers made in one pass over a channel: waiters with the same filter that
  * are owed the same first event share one. */
@@ -143,15 +144,22 @@ void
 bh_deliver_channel(struct bh_broker *b, struct bh_channel *ch)
 {
     const struct bh_item *from = bh_channel_after(ch, ch->delivered);
+    struct bh_parts parts = {.n = 0};
     struct pass p = {.n = 0};
 
     bh_list_del(&ch->due);
     ch->held_to = 0;
-    bh_list_each_safe (l, next, &ch->waiters)
-        deliver(bh_container_of(l, struct bh_waiter, in_channel), &p, from);
+    bh_list_each_safe (l, next, &ch->waiters) {
+        struct bh_waiter *w = bh_container_of(l, struct bh_waiter, in_channel);
+        if (w->begun)
+            bh_stream_deliver(w, &parts);
+        else
+            deliver(w, &p, from);
+    }
     pass_fini(&p);
+    bh_parts_fini(&parts);
     ch->delivered = b->head;
-    if (p.n > 0) ch->woke = b->now;
+    if (p.n > 0 || parts.n > 0) ch->woke = b->now;
     bh_channel_trim(b, ch);
 }
 
@@ -266,6 +274,10 @@ bh_deliver_gap(struct bh_waiter *w, enum bh_gap why)
         [BH_GAP_LOG] = ",\"gap\":{\"reason\":\"log\"}}",
     };
 
+    if (w->begun) {
+        bh_stream_gap(w, why);
+        return;
+    }
     w->broker->stats.gaps++;
     answer_nothing(w, w->broker->head, rest[why], -1);
 }
@@ -273,6 +285,10 @@ bh_deliver_gap(struct bh_waiter *w, enum bh_gap why)
 void
 bh_deliver_overloaded(struct bh_waiter *w)
 {
+    if (w->kind != BH_PARK_POLL) {
+        bh_stream_overloaded(w);
+        return;
+    }
     w->broker->stats.overloaded++;
     answer_nothing(w, w->since, ",\"gap\":null,\"overloaded\":true}",
                    2 + (int)bh_random_below(9));
@@ -281,5 +297,9 @@ bh_deliver_overloaded(struct bh_waiter *w)
 void
 bh_deliver_goodbye(struct bh_waiter *w)
 {
-    answer_nothing(w, at_head(w), ",\"gap\":null}", (int)bh_random_below(6));
+    if (w->begun)
+        bh_stream_goodbye(w);
+    else
+        answer_nothing(w, at_head(w), ",\"gap\":null}",
+                       (int)bh_random_below(6));
 }

@@ -5,6 +5,7 @@
 
 #include "clock.h"
 #include "deliver.h"
+#include "stream.h"
 
 /* The log can't say: don't claim that nothing is missing. */
 static enum bh_gap
@@ -99,7 +100,12 @@ answer_or_wait(struct bh_waiter *w, const struct bh_park *p, enum bh_gap gap)
 {
     struct bh_broker *b = w->broker;
 
-    if (gap != BH_GAP_NONE) {
+    if (w->kind != BH_PARK_POLL) {
+        if (overloaded(b, w))
+            bh_stream_overloaded(w);
+        else
+            bh_stream_open(w, gap);
+    } else if (gap != BH_GAP_NONE) {
         bh_deliver_gap(w, gap);
     } else if (w->expires <= b->now || p->wait_ms == 0 || bh_deliver_owed(w)) {
         bh_deliver_finish(w);
@@ -131,7 +137,10 @@ bh_park(struct bh_broker *b, const struct bh_park *p, int fd)
     struct bh_channel *ch;
     struct bh_user *u;
 
-    b->stats.polls++;
+    if (p->kind == BH_PARK_POLL)
+        b->stats.polls++;
+    else
+        b->stats.streams++;
     if (!w) return;
     if (b->log_id[0] == '\0') {
         bh_waiter_refuse(w, BH_LOG_UNAVAILABLE);
@@ -156,7 +165,9 @@ bh_park_expire(struct bh_broker *b)
     while ((t = bh_heap_first(&b->timers)) && t->at <= b->now) {
         struct bh_waiter *w = bh_container_of(t, struct bh_waiter, timer);
 
-        if (w->pending) {
+        if (w->begun && w->channel) {
+            bh_stream_tick(w);
+        } else if (w->pending) {
             b->stats.lost++;
             bh_waiter_drop(w);
         } else {

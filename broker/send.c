@@ -13,7 +13,8 @@
 
 struct bh_pending {
     struct bh_answer *answer;
-    size_t done; /* bytes written of head and answer */
+    struct bh_answer *after; /* NULL: nothing comes after it */
+    size_t done;             /* bytes written of head and answer */
     size_t head_len;
     char head[];
 };
@@ -44,6 +45,7 @@ keep_rest(struct bh_waiter *w, const char *head, size_t head_len,
     if (!p) return -ENOMEM;
     bh_answer_get(a);
     p->answer = a;
+    p->after = NULL;
     p->done = done;
     p->head_len = head_len;
     memcpy(p->head, head, head_len);
@@ -68,27 +70,67 @@ send_first(struct bh_waiter *w, const struct bh_head *h, struct bh_answer *a)
     return keep_rest(w, head, len, a, (size_t)n);
 }
 
+/* A with the request's own id, one reference; NULL without memory. */
+static struct bh_answer *
+with_id(const struct bh_waiter *w, struct bh_answer *a)
+{
+    if (w->request_id != 1) return bh_answer_for_id(a, w->request_id);
+    bh_answer_get(a);
+    return a;
+}
+
 int
 bh_send_answer(struct bh_waiter *w, struct bh_answer *a, int retry_after)
 {
-    struct bh_head h = {200, "application/json", retry_after, BH_GRANTED};
-    struct bh_answer *own = NULL;
-    int rc;
+    struct bh_head h = {200, "application/json", retry_after, BH_GRANTED,
+                        false};
+    struct bh_answer *own = with_id(w, a);
+    int rc = own ? send_first(w, &h, own) : -ENOMEM;
 
-    if (w->request_id != 1) {
-        own = bh_answer_for_id(a, w->request_id);
-        if (!own) return -ENOMEM;
-    }
-    rc = send_first(w, &h, own ? own : a);
     bh_answer_put(own);
     return rc;
 }
 
 int
+bh_send_opening(struct bh_waiter *w, struct bh_answer *part, int retry_after)
+{
+    struct bh_head h = {200,
+                        w->kind == BH_PARK_NDJSON ? "application/x-ndjson"
+                                                  : "text/event-stream",
+                        retry_after, BH_GRANTED, .open = true};
+    struct bh_answer *own = with_id(w, part);
+    int rc = own ? send_first(w, &h, own) : -ENOMEM;
+
+    bh_answer_put(own);
+    return rc;
+}
+
+int
+bh_send_part(struct bh_waiter *w, struct bh_answer *part)
+{
+    struct bh_answer *own = with_id(w, part);
+    ssize_t n = own ? write_from(w->source.fd, "", 0, own, 0) : -ENOMEM;
+    int rc = n < 0 ? (int)n : 0;
+
+    if (n == -EAGAIN || n == -EINTR) n = 0;
+    if (n >= 0)
+        rc = (size_t)n == own->len ? 0 : keep_rest(w, "", 0, own, (size_t)n);
+    bh_answer_put(own);
+    return rc;
+}
+
+int
+bh_send_after(struct bh_waiter *w, struct bh_answer *a)
+{
+    w->pending->after = with_id(w, a);
+    return w->pending->after ? -EAGAIN : -ENOMEM;
+}
+
+int
 bh_send_refusal(struct bh_waiter *w, enum bh_refusal r)
 {
-    struct bh_head h = {bh_refusal_status(r), "application/problem+json", -1,
-                        r};
+    struct bh_head h = {bh_refusal_status(r), "application/problem+json", -1, r,
+                        false};
     struct bh_buf body = BH_BUF_INIT;
     struct bh_answer *a, *own;
     int rc = -ENOMEM;
@@ -114,7 +156,13 @@ bh_send_more(struct bh_waiter *w)
     if (n == -EINTR) return -EAGAIN;
     if (n < 0) return (int)n;
     p->done += (size_t)n;
-    return p->done == p->head_len + p->answer->len ? 0 : -EAGAIN;
+    if (p->done < p->head_len + p->answer->len) return -EAGAIN;
+    if (!p->after) return 0;
+    bh_answer_put(p->answer);
+    p->answer = p->after;
+    p->after = NULL;
+    p->done = p->head_len = 0;
+    return bh_send_more(w);
 }
 
 void
@@ -122,6 +170,7 @@ bh_send_forget(struct bh_waiter *w)
 {
     if (!w->pending) return;
     bh_answer_put(w->pending->answer);
+    bh_answer_put(w->pending->after);
     bh_free(w->pending);
     w->pending = NULL;
 }
@@ -137,8 +186,9 @@ bh_send_log(const struct bh_waiter *w, uint32_t events, const char *failure)
 
     if (!bh_log_wants(BH_INFO)) return;
     bh_log(BH_INFO,
-           "[RealtimeSubscribe][%s] orgId=%s userId=%s propertyId=%s events=%u "
+           "[%s][%s] orgId=%s userId=%s propertyId=%s events=%u "
            "durationMs=%lld origin=%.*s ua=\"%.*s\"%s%s",
+           w->kind == BH_PARK_POLL ? "RealtimeSubscribe" : "RealtimeStream",
            failure ? "failure" : "completed",
            bh_log_word(org, sizeof org, u ? u->name : NULL, u ? u->org_len : 0),
            bh_log_word(user, sizeof user, u ? u->name + u->org_len : NULL,

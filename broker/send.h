@@ -12,11 +12,18 @@
  * when there's room. Else the connection is useless. */
 int bh_send_answer(struct bh_waiter *w, struct bh_answer *a, int retry_after);
 int bh_send_refusal(struct bh_waiter *w, enum bh_refusal r);
+/* The same for a part of a stream, and for its beginning: a head without a
+ * length. RETRY_AFTER in seconds, -1: none. */
+int bh_send_part(struct bh_waiter *w, struct bh_answer *part);
+int bh_send_opening(struct bh_waiter *w, struct bh_answer *part,
+                    int retry_after);
+/* A is to be written when what is pending has been. -EAGAIN, or -ENOMEM. */
+int bh_send_after(struct bh_waiter *w, struct bh_answer *a);
 int bh_send_more(struct bh_waiter *w);
 void bh_send_forget(struct bh_waiter *w); /* free w->pending */
 
-/* The line of a finished subscribe; FAILURE is NULL or a refusal's word. Call
- * it before bh_waiter_detach: it names user and channel. */
+/* The line of a finished subscribe or stream; FAILURE is NULL or a refusal's
+ * word. Call it before bh_waiter_detach: it names user and channel. */
 void bh_send_log(const struct bh_waiter *w, uint32_t events,
                  const char *failure);
 

@@ -12,6 +12,7 @@
     X(expired, "events that left a buffer by age")                             \
     X(gaps, "answers that told of a gap")                                      \
     X(polls, "subscribes taken over")                                          \
+    X(streams, "event streams taken over")                                     \
     X(answers, "subscribes answered")                                          \
     X(without_event, "subscribes answered without an event")                   \
     X(superseded, "subscribes ended by a newer one of the same client")        \

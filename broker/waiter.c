@@ -10,6 +10,7 @@
 #include "mem.h"
 #include "deliver.h"
 #include "send.h"
+#include "stream.h"
 
 /* A hang-up is seen after so long at most; and those that have waited for half
  * of it are watched together, so that the loop is woken for it seldom. */
@@ -88,6 +89,7 @@ bh_waiter_new(struct bh_broker *b, const struct bh_park *p, int fd)
     w->started = b->now;
     w->expires = expiry(b, p->expires_ms);
     w->request_id = p->request_id;
+    w->kind = p->kind;
     w->remembered = !p->has_cursor;
     if (w->remembered) {
         struct bh_memo_key k = bh_memo_key(p);
@@ -117,6 +119,7 @@ bh_waiter_attach(struct bh_waiter *w, struct bh_channel *ch, struct bh_user *u)
     bh_list_add(&u->waiters, &w->in_user);
     u->n_waiters++;
     w->broker->n_waiters++;
+    w->broker->n_by_kind[w->kind]++;
 }
 
 int
@@ -173,6 +176,7 @@ bh_waiter_detach(struct bh_waiter *w)
     bh_user_put(&b->users, w->user);
     w->user = NULL;
     b->n_waiters--;
+    b->n_by_kind[w->kind]--;
 }
 
 bool
@@ -214,16 +218,27 @@ drain(const struct bh_waiter *w)
             return;
 }
 
-/* After a write: done, or to go on when the socket has room. */
-static void
-after_write(struct bh_waiter *w, int rc)
+int
+bh_waiter_await(struct bh_waiter *w, uint32_t events)
+{
+    struct bh_loop *l = &w->broker->loop;
+    int rc = w->in_loop ? bh_loop_change(l, &w->source, events)
+                        : bh_loop_add(l, &w->source, events);
+
+    if (rc < 0) return rc;
+    w->in_loop = true;
+    bh_list_del(&w->unwatched);
+    return 0;
+}
+
+/* Done, or to go on when the socket has room. */
+void
+bh_waiter_sent(struct bh_waiter *w, int rc)
 {
     struct bh_broker *b = w->broker;
 
     if (rc == -EAGAIN) {
-        rc = w->in_loop ? bh_loop_change(&b->loop, &w->source, EPOLLOUT)
-                        : bh_loop_add(&b->loop, &w->source, EPOLLOUT);
-        if (rc == 0) w->in_loop = true;
+        rc = bh_waiter_await(w, EPOLLOUT);
         if (rc == 0)
             rc = bh_heap_set(&b->timers, &w->timer,
                              b->now + BH_WRITE_TIMEOUT_MS);
@@ -251,28 +266,48 @@ bh_waiter_answer(struct bh_waiter *w, struct bh_answer *a, int retry_after)
     rc = bh_send_answer(w, a, retry_after);
     /* Whoever has left hasn't got it, and says nothing of it. */
     if (k && (rc == 0 || rc == -EAGAIN)) bh_memo_set(w->broker, k, a->cursor);
-    after_write(w, rc);
+    bh_waiter_sent(w, rc);
+}
+
+void
+bh_waiter_finish(struct bh_waiter *w, struct bh_answer *last)
+{
+    if (!last)
+        bh_waiter_sent(w, -ENOMEM);
+    else if (w->pending)
+        bh_waiter_sent(w, bh_send_after(w, last));
+    else
+        bh_waiter_sent(w, bh_send_part(w, last));
 }
 
 void
 bh_waiter_refuse(struct bh_waiter *w, enum bh_refusal r)
 {
+    if (w->begun) {
+        bh_stream_refuse(w, r);
+        return;
+    }
     bh_send_log(w, 0, bh_refusal_word(r));
     bh_waiter_detach(w);
-    after_write(w, bh_send_refusal(w, r));
+    bh_waiter_sent(w, bh_send_refusal(w, r));
 }
 
-/* The web server has hung up, or sent what it shouldn't. */
-static void
-serve_parked(struct bh_waiter *w, uint32_t events)
+bool
+bh_waiter_gone(struct bh_waiter *w, uint32_t events)
 {
     char scratch[4096];
     ssize_t n = recv(w->source.fd, scratch, sizeof scratch, MSG_DONTWAIT);
 
-    if (n > 0 && ++w->noise < 16 && !(events & (EPOLLHUP | EPOLLERR))) return;
-    if (n < 0 && (errno == EAGAIN || errno == EINTR) &&
-        !(events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)))
-        return;
+    if (n > 0 && ++w->noise < 16 && !(events & (EPOLLHUP | EPOLLERR)))
+        return false;
+    return n >= 0 || (errno != EAGAIN && errno != EINTR) ||
+           (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR));
+}
+
+static void
+serve_parked(struct bh_waiter *w, uint32_t events)
+{
+    if (!bh_waiter_gone(w, events)) return;
     w->broker->stats.gone++;
     bh_waiter_drop(w);
 }
@@ -282,10 +317,12 @@ serve(struct bh_source *s, uint32_t events)
 {
     struct bh_waiter *w = bh_container_of(s, struct bh_waiter, source);
 
-    if (!w->pending)
+    if (w->begun && w->channel)
+        bh_stream_serve(w, events);
+    else if (!w->pending)
         serve_parked(w, events);
     else
-        after_write(w, bh_send_more(w));
+        bh_waiter_sent(w, bh_send_more(w));
 }
 
 /* Taking one out of the heap moves others, so the passes are repeated until

@@ -40,10 +40,16 @@ struct bh_waiter {
     struct bh_pending *pending;
     int64_t since;   /* the client has everything up to here */
     int64_t started; /* monotonic ms */
-    int64_t expires; /* monotonic ms: the token's end */
+    int64_t expires; /* monotonic ms: the token's end, or a stream's */
+    int64_t told;    /* streams: the last position that the client was told */
+    uint32_t events; /* streams: sent so far */
     uint16_t request_id;
     bool in_loop;
     bool remembered; /* without a cursor: a memo key stands before the words */
+    bool begun;      /* a stream's head has been written */
+    bool by_token;   /* a stream: `expires` is the token's end */
+    uint8_t stalled; /* a stream: heartbeats with a full socket */
+    uint8_t kind;    /* enum bh_park_kind */
     uint8_t noise;   /* reads that brought bytes nobody expects */
     uint8_t words[BH_W_COUNT];
     /* The memo key, if any, then the words. */
@@ -86,6 +92,15 @@ bool bh_waiter_wants(const struct bh_waiter *w, struct bh_str property);
 void bh_waiter_answer(struct bh_waiter *w, struct bh_answer *a,
                       int retry_after);
 void bh_waiter_refuse(struct bh_waiter *w, enum bh_refusal r);
+/* Having detached it: write the last part, after what is pending. NULL: there
+ * was no memory for it. */
+void bh_waiter_finish(struct bh_waiter *w, struct bh_answer *last);
+/* Having detached it: RC is what came of writing the last of it. */
+void bh_waiter_sent(struct bh_waiter *w, int rc);
+/* Look for these epoll events. 0 or a negative errno. */
+int bh_waiter_await(struct bh_waiter *w, uint32_t events);
+/* Whether the other side has hung up, or sends what it shouldn't. */
+bool bh_waiter_gone(struct bh_waiter *w, uint32_t events);
 /* The client or the web server has left: close without an answer. */
 void bh_waiter_drop(struct bh_waiter *w);
 /* FN, which lets go of it, for every parked waiter. */

@@ -17,7 +17,7 @@
 /* The parameters that count, and where they go while they are judged. */
 struct raw {
     const char *method, *script, *path_info, *uri, *query;
-    const char *content_type, *content_length;
+    const char *content_type, *content_length, *accept;
     const char *authorization, *origin, *user_agent, *client_id;
     const char *last_event_id, *request_id, *address;
 };
@@ -43,6 +43,7 @@ collect(struct raw *raw, char **envp)
         WANT("QUERY_STRING", query),
         WANT("CONTENT_TYPE", content_type),
         WANT("CONTENT_LENGTH", content_length),
+        WANT("HTTP_ACCEPT", accept),
         WANT("HTTP_AUTHORIZATION", authorization),
         WANT("HTTP_ORIGIN", origin),
         WANT("HTTP_USER_AGENT", user_agent),
@@ -337,6 +338,22 @@ parse_address(struct bh_request *rq, const char *value)
         memset(rq->address + 8, 0, 8);
 }
 
+/* Whether a list of media ranges names TYPE (RFC 9110, section 12.5.1). Weights
+ * are left alone: nobody names what they don't want. */
+static bool
+accepts(const char *list, const char *type)
+{
+    while (*list != '\0') {
+        list += strspn(list, " \t,");
+        size_t len = strcspn(list, ";, \t");
+        if (len == strlen(type) && strncasecmp(list, type, len) == 0)
+            return true;
+        list += len;
+        list += strcspn(list, ",");
+    }
+    return false;
+}
+
 static int64_t
 parse_content_length(const char *value)
 {
@@ -367,6 +384,7 @@ bh_request_parse(struct bh_request *rq, char **envp, struct FCGX_Stream *in)
     rq->origin = strlen(raw.origin) < BH_ORIGIN_MAX ? raw.origin : "";
     rq->user_agent = raw.user_agent;
     rq->media = parse_media(raw.content_type);
+    rq->wants_lines = accepts(raw.accept, "application/x-ndjson");
     rq->content_length = parse_content_length(raw.content_length);
     return true;
 }

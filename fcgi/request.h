@@ -48,6 +48,7 @@ struct bh_request {
     uint8_t address[16]; /* whom limits are for: IPv6, of which the /64 only, or
                             IPv4 mapped into it; zeros where it is neither */
     enum bh_media media;
+    bool wants_lines;       /* Accept names application/x-ndjson */
     int64_t content_length; /* -1: not told; -2: not a number */
 
     unsigned given; /* items that the query has */

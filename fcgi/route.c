@@ -28,6 +28,8 @@ static const struct bh_route routes[] = {
     {"realtime/subscribe", BH_GET, MEMBER,
      BH_PROPERTY | BH_WAIT | BH_CURSOR | BH_CLIENT_ID, false,
      bh_handle_subscribe},
+    {"realtime/stream", BH_GET, MEMBER, BH_PROPERTY | BH_CURSOR | BH_CLIENT_ID,
+     false, bh_handle_stream},
     {"realtime/history", BH_GET, MEMBER, BH_PROPERTY | BH_LIMIT | BH_CURSOR,
      false, bh_handle_history},
     {"realtime/cursor", BH_GET, MEMBER, 0, false, bh_handle_head},

@@ -1,5 +1,5 @@
-/* subscribe.c: GET /<domain>/realtime/subscribe: hand the request over to the
- * broker; without a broker, answer from the log. */
+/* subscribe.c: GET /<domain>/realtime/subscribe and /stream: hand the request
+ * over to the broker; without a broker, answer a subscribe from the log. */
 #include "call.h"
 
 #include <string.h>
@@ -38,15 +38,15 @@ encode_properties(struct bh_buf *out, const struct bh_filter *f)
 
 static void
 encode_park(struct bh_buf *msg, const struct bh_call *call,
-            const struct bh_filter *f, const struct bh_buf *head,
-            const struct bh_buf *properties)
+            enum bh_park_kind kind, const struct bh_filter *f,
+            const struct bh_buf *head, const struct bh_buf *properties)
 {
     const struct bh_request *rq = call->rq;
     const struct bh_claims *claims = call->claims;
     char origin[BH_WORD_MAX + 1], ua[BH_WORD_MAX + 1];
     struct bh_park m = {
         .request_id = call->request_id,
-        .kind = BH_PARK_POLL,
+        .kind = (uint8_t)kind,
         .has_cursor = rq->has_cursor,
         .all_properties = f->all,
         .cursor_seq = rq->cursor.seq,
@@ -73,7 +73,7 @@ encode_park(struct bh_buf *msg, const struct bh_call *call,
 
 /* False where the broker can't have it; the request is then still ours. */
 static bool
-park(struct bh_call *call, const struct bh_filter *f)
+park(struct bh_call *call, enum bh_park_kind kind, const struct bh_filter *f)
 {
     struct bh_buf head = BH_BUF_INIT;
     struct bh_buf properties = BH_BUF_INIT;
@@ -82,7 +82,7 @@ park(struct bh_call *call, const struct bh_filter *f)
     bh_call_cors(&head, call);
     encode_properties(&properties, f);
     if (!head.failed && !properties.failed)
-        encode_park(&msg, call, f, &head, &properties);
+        encode_park(&msg, call, kind, f, &head, &properties);
     if (msg.len > 0 && !msg.failed)
         call->parked =
             bh_wire_send(call->worker->wire, &msg, call->connection) == 0;
@@ -126,15 +126,30 @@ answer_from_log(struct bh_call *call, const struct bh_filter *f)
     bh_page_fini(&page);
 }
 
+static bool
+make_filter(struct bh_call *call, struct bh_filter *f)
+{
+    if (bh_filter_make(f, call->rq, call->claims)) return true;
+    bh_refuse(call, BH_FORBIDDEN, "The token doesn't permit this property.");
+    return false;
+}
+
 void
 bh_handle_subscribe(struct bh_call *call)
 {
     struct bh_filter f;
 
-    if (!bh_filter_make(&f, call->rq, call->claims)) {
-        bh_refuse(call, BH_FORBIDDEN,
-                  "The token doesn't permit this property.");
-        return;
-    }
-    if (!park(call, &f)) answer_from_log(call, &f);
+    if (make_filter(call, &f) && !park(call, BH_PARK_POLL, &f))
+        answer_from_log(call, &f);
+}
+
+void
+bh_handle_stream(struct bh_call *call)
+{
+    enum bh_park_kind kind =
+        call->rq->wants_lines ? BH_PARK_NDJSON : BH_PARK_STREAM;
+    struct bh_filter f;
+
+    if (make_filter(call, &f) && !park(call, kind, &f))
+        bh_refuse(call, BH_BROKER_DOWN, NULL);
 }

@@ -41,6 +41,7 @@ struct bh_conf {
         int64_t buffer_bytes; /* all channels together */
         int poll_ms, poll_jitter_ms;
         int coalesce_ms;
+        int heartbeat_ms, stream_max_ms;
         int waiters_per_channel, waiters_per_user;
         int waiters;  /* in all; 0: from the descriptor limit */
         int channels; /* in memory */

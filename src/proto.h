@@ -74,7 +74,11 @@ void bh_noted_encode(struct bh_buf *b, const struct bh_noted *m,
                      const uint32_t *woken);
 bool bh_noted_decode(struct bh_reader *r, struct bh_noted *m);
 
-enum bh_park_kind { BH_PARK_POLL = 1 };
+enum bh_park_kind {
+    BH_PARK_POLL = 1,   /* one answer */
+    BH_PARK_STREAM = 2, /* Server-Sent Events */
+    BH_PARK_NDJSON = 3  /* one JSON object a line */
+};
 
 #define BH_WAIT_DEFAULT UINT32_MAX /* the broker's own poll time */
 

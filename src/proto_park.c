@@ -118,8 +118,8 @@ properties_valid(const struct bh_park *m)
 static bool
 numbers_valid(const struct bh_park *m)
 {
-    return m->kind == BH_PARK_POLL && m->request_id != 0 &&
-           m->expires_ms >= 0 &&
+    return m->kind >= BH_PARK_POLL && m->kind <= BH_PARK_NDJSON &&
+           m->request_id != 0 && m->expires_ms >= 0 &&
            (m->wait_ms == BH_WAIT_DEFAULT || m->wait_ms <= BH_WAIT_MAX * 1000);
 }
 

@@ -28,6 +28,7 @@
     X(auth_sign) \
     X(park) \
     X(deliver) \
+    X(stream) \
     X(follow) \
     X(ops) \
     X(store) \

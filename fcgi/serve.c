@@ -15,6 +15,7 @@
 #include "clock.h"
 #include "log.h"
 #include "mem.h"
+#include "pass.h"
 #include "route.h"
 #include "sock.h"
 #include "tell.h"
@@ -136,6 +137,16 @@ answer(struct thread *t, FCGX_Request *r, struct bh_request *rq,
     bh_claims_put(call.claims);
 }
 
+/* FD or, where a relay accepted it, what came over FD. */
+static int
+connection_of(int fd, const struct bh_setup *setup)
+{
+    bh_sock_read_timeout(fd, setup->conf->worker.io_timeout_ms);
+    fd = bh_pass_take(fd);
+    if (fd >= 0) bh_sock_read_timeout(fd, setup->conf->worker.io_timeout_ms);
+    return fd;
+}
+
 /* FD is libfcgi's from here on. PARAMS cut short pass for a request there, so
  * its error has to be looked at. */
 static void
@@ -146,10 +157,10 @@ serve_one(struct thread *t, FCGX_Request *r, int fd)
 
     bh_orders_look(&t->worker->orders, &rules);
     struct bh_setup *setup = bh_setup_get(&t->worker->setup);
-    bh_sock_read_timeout(fd, setup->conf->worker.io_timeout_ms);
+    fd = connection_of(fd, setup);
     r->ipcFd = fd;
     r->keepConnection = 1;
-    if (FCGX_Accept_r(r) == 0) {
+    if (fd >= 0 && FCGX_Accept_r(r) == 0) {
         /* One request per connection, whatever the web server asks. */
         r->keepConnection = 0;
         if (FCGX_GetError(r->in) != 0 || !bh_request_parse(&rq, r->envp, r->in))

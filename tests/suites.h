@@ -49,7 +49,8 @@
     X(turn) \
     X(worker) \
     X(handover) \
-    X(serve)
+    X(serve) \
+    X(pass)
 /* clang-format on */
 
 #define BH_SUITE_DECLARE(name) Suite *check_##name(void);

@@ -30,6 +30,10 @@ static const char *const sql[BH_Q_COUNT] = {
     [BH_Q_BETWEEN] = "SELECT 1 FROM events INDEXED BY events_channel"
                      " WHERE domain = ?1 AND org_id = ?2"
                      " AND seq > ?3 AND seq <= ?4 LIMIT 1",
+    [BH_Q_PRUNED_OF] =
+        "SELECT max(coalesce((SELECT pruned_seq FROM holds WHERE org_id = ?2),"
+        " (SELECT pruned_seq FROM log)), coalesce((SELECT seq FROM pruned"
+        " WHERE domain = ?1 AND org_id = ?2), 0))",
     [BH_Q_BEGIN] = "BEGIN IMMEDIATE",
     [BH_Q_COMMIT] = "COMMIT",
     [BH_Q_ROLLBACK] = "ROLLBACK",
@@ -52,9 +56,17 @@ static const char *const sql[BH_Q_COUNT] = {
                        " (SELECT max(id) FROM telemetry) - ?1",
     [BH_Q_TELL_AGE] = "DELETE FROM telemetry WHERE id IN (SELECT id FROM"
                       " telemetry WHERE at < ?1 ORDER BY at LIMIT 1000)",
-    [BH_Q_OLDEST] = "SELECT seq, stored_at FROM events ORDER BY seq",
-    [BH_Q_PRUNE] = "DELETE FROM events WHERE seq <= ?1",
-    [BH_Q_PRUNED] = "UPDATE log SET pruned_seq = max(pruned_seq, ?1)",
+    [BH_Q_HOUR] = "INSERT OR IGNORE INTO hours (hour, first_seq)"
+                  " VALUES (?1, ?2)",
+    [BH_Q_AGAIN] = "INSERT INTO duplicates (hour, domain, org_id, publisher,"
+                   " n, last_at, last_seq) VALUES (?1, ?2, ?3, ?4, 1, ?5, ?6)"
+                   " ON CONFLICT DO UPDATE SET n = n + 1,"
+                   " last_at = excluded.last_at, last_seq = excluded.last_seq",
+    [BH_Q_DELIVERY] = "INSERT OR REPLACE INTO deliveries (seq, woken, took)"
+                      " VALUES (?1, ?2, ?3)",
+    [BH_Q_DELIVERY_ROWS] = "DELETE FROM deliveries WHERE seq IN (SELECT seq"
+                           " FROM deliveries WHERE seq <= ?1 ORDER BY seq"
+                           " LIMIT ?2)",
 };
 
 /* The words of this thread's last failed open, whose handle is gone. */
@@ -181,6 +193,20 @@ bh_store_number(struct bh_store *s, const char *text, int64_t *out)
     if (sqlite3_prepare_v2(s->db, text, -1, &q, NULL) != SQLITE_OK)
         return bh_store_fail(s);
     if (sqlite3_step(q) == SQLITE_ROW) *out = sqlite3_column_int64(q, 0);
+    return sqlite3_finalize(q) == SQLITE_OK ? 0 : bh_store_fail(s);
+}
+
+int
+bh_store_prepare(struct bh_store *s, sqlite3_stmt **q, const char *text)
+{
+    if (sqlite3_prepare_v2(s->db, text, -1, q, NULL) == SQLITE_OK) return 0;
+    return bh_store_fail(s);
+}
+
+int
+bh_store_once(struct bh_store *s, sqlite3_stmt *q, int64_t *out)
+{
+    if (sqlite3_step(q) == SQLITE_ROW && out) *out = sqlite3_column_int64(q, 0);
     return sqlite3_finalize(q) == SQLITE_OK ? 0 : bh_store_fail(s);
 }
 
@@ -324,8 +350,8 @@ settle(struct bh_store *s, int queries)
     return rc < 0 ? rc : prepare(s, queries);
 }
 
-static struct bh_store *
-new_store(const char *path, bool writer)
+struct bh_store *
+bh_store_new(const char *path, bool writer)
 {
     struct bh_store *s = bh_zalloc(sizeof *s);
     size_t len = strlen(path);
@@ -377,7 +403,7 @@ count_frames(void *arg, sqlite3 *db BH_UNUSED, const char *name BH_UNUSED,
 int
 bh_store_open_writer(struct bh_store **out, const char *path, enum bh_sync sync)
 {
-    struct bh_store *s = new_store(path, true);
+    struct bh_store *s = bh_store_new(path, true);
 
     if (!s) return no_memory(out);
     int rc = bh_store_lock(s);
@@ -393,13 +419,24 @@ bh_store_open_writer(struct bh_store **out, const char *path, enum bh_sync sync)
 int
 bh_store_open_reader(struct bh_store **out, const char *path)
 {
-    struct bh_store *s = new_store(path, false);
+    struct bh_store *s = bh_store_new(path, false);
 
     if (!s) return no_memory(out);
     int rc = open_file(s, SQLITE_OPEN_READONLY);
     if (rc == 0) rc = bh_store_execute(s, "PRAGMA query_only = ON");
-    if (rc == 0) rc = bh_store_check(s);
+    if (rc == 0) rc = bh_store_check(s, false);
     if (rc == 0) rc = settle(s, BH_Q_READS);
+    return opened(out, s, rc);
+}
+
+int
+bh_store_open_copy(struct bh_store **out, const char *path)
+{
+    struct bh_store *s = bh_store_new(path, false);
+
+    if (!s) return no_memory(out);
+    int rc = open_file(s, SQLITE_OPEN_READONLY);
+    if (rc == 0) rc = bh_store_check(s, true);
     return opened(out, s, rc);
 }
 

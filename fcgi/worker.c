@@ -77,6 +77,7 @@ reload(struct bh_worker *w)
     else {
         warn_of_fixed(w->first->conf, s->conf);
         bh_log_level(s->conf->log_level);
+        bh_writer_deliveries(w->writer, s->conf->log.deliveries_kept);
         bh_setup_replace(&w->setup, s);
         bh_log(BH_NOTICE, "read %s and its keys again", w->conf_path);
     }
@@ -128,6 +129,8 @@ init(struct bh_worker *w, int listener, const char *conf_path,
     w->wire = bh_wire_new(conf->broker.socket);
     w->writer =
         bh_writer_new(conf->log.path, conf->log.sync, conf->broker.socket);
+    if (w->writer != NULL)
+        bh_writer_deliveries(w->writer, conf->log.deliveries_kept);
     w->rates = open_rates(conf);
     return w->wire != NULL && w->writer != NULL && w->rates != NULL;
 }

@@ -30,6 +30,7 @@ struct bh_conf {
     struct {
         char *path;
         enum bh_sync sync;
+        int deliveries_kept; /* rows; 0: none are written */
     } log;
     struct {
         char *socket;

@@ -113,6 +113,9 @@ int bh_store_span(struct bh_store *s, struct bh_span *out);
 int bh_store_pruned(struct bh_store *s, struct bh_str domain, struct bh_str org,
                     int64_t *seq);
 
+/* *SEQ: the highest seq ever pruned from anybody. */
+int bh_store_pruned_any(struct bh_store *s, int64_t *seq);
+
 /* *CHANGED: another connection has committed since the last call (PRAGMA
  * data_version). Cheap enough for ten times a second. */
 int bh_store_changed(struct bh_store *s, bool *changed);

@@ -133,6 +133,16 @@ bh_store_prune_count(struct bh_store *s, const struct bh_prune *p,
 }
 
 int
+bh_store_pruned_any(struct bh_store *s, int64_t *seq)
+{
+    *seq = 0;
+    return bh_store_number(s,
+                           "SELECT max(pruned_seq, coalesce((SELECT max(seq)"
+                           " FROM pruned), 0)) FROM log",
+                           seq);
+}
+
+int
 bh_store_prune_tidy(struct bh_store *s)
 {
     int rc = bh_store_within(s);

@@ -18,9 +18,9 @@
 #endif
 
 static const struct bh_command *const commands[] = {
-    &bh_cmd_token,   &bh_cmd_log,    &bh_cmd_publish,
-    &bh_cmd_prune,   &bh_cmd_hold,   &bh_cmd_backup,
-    &bh_cmd_restore, &bh_cmd_verify, &bh_cmd_summarize,
+    &bh_cmd_token,     &bh_cmd_log,    &bh_cmd_publish, &bh_cmd_prune,
+    &bh_cmd_hold,      &bh_cmd_backup, &bh_cmd_restore, &bh_cmd_verify,
+    &bh_cmd_summarize, &bh_cmd_keys,
 };
 
 static void

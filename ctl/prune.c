@@ -47,26 +47,6 @@ str(const char *s)
 /* ---- steps ---- */
 
 static int
-summarize_step(void *arg, int limit)
-{
-    struct work *w = arg;
-
-    return bh_store_summarize(w->s, limit, &w->last);
-}
-
-/* What goes is counted first: the summaries outlive the events. */
-static int
-summarize_all(struct work *w)
-{
-    int rc;
-
-    do {
-        rc = bh_steps_run(&w->steps, summarize_step, w);
-    } while (rc == 0 && w->last > 0);
-    return rc;
-}
-
-static int
 prune_step(void *arg, int limit)
 {
     struct work *w = arg;
@@ -199,7 +179,9 @@ prune(struct work *w, const struct bh_conf *conf)
     const struct order *o = w->order;
     int64_t latest = bh_wall_ms() - conf->broker.buffer_ms * (int64_t)2;
     int64_t old = bh_wall_ms() - o->age_ms;
-    int rc = o->dry ? 0 : summarize_all(w);
+    int64_t counted;
+    /* What goes is counted first: the summaries outlive the events. */
+    int rc = o->dry ? 0 : bh_steps_summarize(&w->steps, NULL, &counted);
 
     if (rc == 0 && o->age_ms > 0) rc = pass(w, old < latest ? old : latest);
     w->by_size = true;

@@ -62,3 +62,37 @@ bh_steps_run(struct bh_steps *t, int (*fn)(void *arg, int limit), void *arg)
     rest(held);
     return rc;
 }
+
+struct counting {
+    struct bh_store *s;
+    int last; /* rows of the last step */
+    int64_t upto;
+};
+
+static int
+count(void *arg, int limit)
+{
+    struct counting *c = arg;
+    int rc = bh_store_summarize(c->s, limit, &c->last);
+
+    return rc < 0 ? rc : bh_store_summarized(c->s, &c->upto);
+}
+
+/* To the head of this moment: where others go on publishing there would be no
+ * end else. */
+int
+bh_steps_summarize(struct bh_steps *t, struct bh_bar *bar, int64_t *rows)
+{
+    struct counting c = {.s = t->store};
+    struct bh_span span;
+    int limit, rc = bh_store_span(t->store, &span);
+
+    *rows = 0;
+    do {
+        limit = t->limit;
+        if (rc == 0) rc = bh_steps_run(t, count, &c);
+        *rows += c.last;
+        if (bar != NULL) bh_bar_show(bar, *rows, 0);
+    } while (rc == 0 && c.last > 0 && (c.upto < span.head || c.last >= limit));
+    return rc;
+}

@@ -4,6 +4,7 @@
 #define BH_CTL_STEPS_H
 
 #include "store_admin.h"
+#include "words.h"
 
 struct bh_steps {
     struct bh_store *store;
@@ -18,5 +19,8 @@ void bh_steps_init(struct bh_steps *t, struct bh_store *s);
  * as much time as it took. 0 or a negative errno, then nothing was changed. */
 int bh_steps_run(struct bh_steps *t, int (*fn)(void *arg, int limit),
                  void *arg);
+/* Count what the log holds now into its summaries. BAR may be NULL. *ROWS: how
+ * many events and deliveries that were. */
+int bh_steps_summarize(struct bh_steps *t, struct bh_bar *bar, int64_t *rows);
 
 #endif

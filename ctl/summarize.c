@@ -9,39 +9,25 @@
 #include "steps.h"
 #include "words.h"
 
-struct work {
-    struct bh_store *s;
-    int last;
-};
-
-static int
-step(void *arg, int limit)
-{
-    struct work *w = arg;
-
-    return bh_store_summarize(w->s, limit, &w->last);
-}
-
 static int
 work(const struct bh_conf *conf, bool quiet)
 {
     struct bh_bar bar = {.what = "counting"};
     struct bh_steps steps;
-    struct work w;
+    struct bh_store *s;
     int64_t rows = 0;
-    int rc = bh_ctl_writer(&w.s, conf);
+    int rc = bh_ctl_writer(&s, conf);
 
-    if (rc == 0) bh_steps_init(&steps, w.s);
-    do {
-        if (rc == 0) rc = bh_steps_run(&steps, step, &w);
-        if (rc == 0) bh_bar_show(&bar, rows += w.last, 0);
-    } while (rc == 0 && w.last > 0);
+    if (rc == 0) {
+        bh_steps_init(&steps, s);
+        rc = bh_steps_summarize(&steps, &bar, &rows);
+    }
     bh_bar_end(&bar);
     if (rc < 0)
-        fprintf(stderr, "bellhopctl: %s\n", bh_store_error(w.s));
+        fprintf(stderr, "bellhopctl: %s\n", bh_store_error(s));
     else if (!quiet)
         printf("counted %" PRId64 " events and deliveries\n", rows);
-    bh_store_close(w.s);
+    bh_store_close(s);
     return rc < 0 ? EX_UNAVAILABLE : EX_OK;
 }
 

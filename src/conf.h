@@ -97,6 +97,11 @@ const struct bh_conf_domain *bh_conf_domain(const struct bh_conf *c,
 /* Whether NAME is [a-z][a-z0-9-]{0,31}. */
 bool bh_domain_valid(const char *name, size_t len);
 
+/* Where key "KID" { … } stands in the file at PATH: bytes FROM to TO. False: it
+ * isn't there, or the file can't be read. */
+bool bh_conf_find_key(const char *path, const char *kid, size_t *from,
+                      size_t *to);
+
 /* For the test that compares table and sample: each option as "section.name"
  * (or "name"), in the table's order. */
 void bh_conf_options(void (*fn)(void *arg, const char *option), void *arg);

@@ -49,10 +49,11 @@ static const char delays[] =
     " ON CONFLICT DO UPDATE SET n = n + excluded.n,"
     " woken = woken + excluded.woken";
 
-/* *TO: where a step of at most LIMIT rows of TABLE ends that begins after FROM
- * and goes to UPTO at most; FROM where there are none. *N: its rows. */
+/* *TO: where a step of at most LIMIT rows ends that begins after FROM; FROM
+ * where there are none. *N: its rows. It ends before a row that was stored, as
+ * its second column says, at BEFORE_MS or later. */
 static int
-find_step(struct bh_store *s, const char *text, int64_t from, int64_t upto,
+find_step(struct bh_store *s, const char *text, int64_t from, int64_t before_ms,
           int limit, int64_t *to, int *n)
 {
     sqlite3_stmt *q;
@@ -62,8 +63,8 @@ find_step(struct bh_store *s, const char *text, int64_t from, int64_t upto,
     *n = 0;
     if (rc < 0) return rc;
     sqlite3_bind_int64(q, 1, from);
-    sqlite3_bind_int64(q, 2, upto);
-    while (*n < limit && sqlite3_step(q) == SQLITE_ROW) {
+    while (*n < limit && sqlite3_step(q) == SQLITE_ROW &&
+           sqlite3_column_int64(q, 1) < before_ms) {
         *to = sqlite3_column_int64(q, 0);
         ++*n;
     }
@@ -96,8 +97,7 @@ count_events(struct bh_store *s, int limit, int *n)
 
     if (rc == 0)
         rc = find_step(s,
-                       "SELECT seq FROM events WHERE seq > ?1 AND seq <= ?2"
-                       " ORDER BY seq",
+                       "SELECT seq, 0 FROM events WHERE seq > ?1 ORDER BY seq",
                        from, INT64_MAX, limit, &to, n);
     for (size_t i = 0; rc == 0 && *n > 0 && i < bh_countof(counts); i++)
         rc = run_step(s, counts[i], from, to);
@@ -109,16 +109,15 @@ count_events(struct bh_store *s, int limit, int *n)
 static int
 count_deliveries(struct bh_store *s, int limit, int *n)
 {
-    int64_t from = 0, to = 0, upto = 0;
-    int rc = bh_store_before(s, bh_wall_ms() - DELIVERY_LATE_MS, &upto);
+    int64_t from = 0, to = 0;
+    int rc = bh_store_number(s, "SELECT deliveries_upto FROM summary", &from);
 
     if (rc == 0)
-        rc = bh_store_number(s, "SELECT deliveries_upto FROM summary", &from);
-    if (rc == 0)
         rc = find_step(s,
-                       "SELECT seq FROM deliveries WHERE seq > ?1 AND seq <= ?2"
-                       " ORDER BY seq",
-                       from, upto, limit, &to, n);
+                       "SELECT d.seq, e.stored_at FROM deliveries AS d"
+                       " CROSS JOIN events AS e ON e.seq = d.seq"
+                       " WHERE d.seq > ?1 ORDER BY d.seq",
+                       from, bh_wall_ms() - DELIVERY_LATE_MS, limit, &to, n);
     if (rc == 0 && *n > 0) rc = run_step(s, delays, from, to);
     if (rc < 0 || *n == 0) return rc;
     return run_step(

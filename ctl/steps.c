@@ -38,7 +38,7 @@ adapt(struct bh_steps *t, int64_t held_us)
 static void
 rest(int64_t held_us)
 {
-    int64_t us = held_us < REST_MIN_US ? REST_MIN_US : held_us;
+    int64_t us = held_us / 2 < REST_MIN_US ? REST_MIN_US : held_us / 2;
     if (us > REST_MAX_US) us = REST_MAX_US;
     struct timespec pause = {0, (long)us * 1000};
 

@@ -16,7 +16,8 @@ struct bh_steps {
 
 void bh_steps_init(struct bh_steps *t, struct bh_store *s);
 /* One transaction: FN is told how many rows it may touch. Afterwards others get
- * as much time as it took. 0 or a negative errno, then nothing was changed. */
+ * half as much time as it took. 0 or a negative errno, then nothing was
+ * changed. */
 int bh_steps_run(struct bh_steps *t, int (*fn)(void *arg, int limit),
                  void *arg);
 /* Count what the log holds now into its summaries. BAR may be NULL. *ROWS: how

@@ -140,14 +140,16 @@ CREATE VIEW events_by_hour AS
     -- How many events of which type came in each hour of the last 31 days?
     -- hour_types has the older hours.
     SELECT strftime('%Y-%m-%d %H:00', hour / 1000, 'unixepoch') AS hour,
-        domain, event_type, sum(events) AS events, sum(bytes) AS bytes
-    FROM (SELECT hour, domain, event_type, events, bytes FROM hour_types
-          WHERE hour >= (strftime('%s', 'now') / 3600 - 744) * 3600000
-          UNION ALL
-          SELECT stored_at / 3600000 * 3600000, domain, event_type, 1,
-              length(CAST(body AS BLOB))
-          FROM events WHERE seq > (SELECT upto FROM summary))
-    GROUP BY 1, 2, 3;
+        domain, event_type, events, bytes
+    FROM (SELECT hour, domain, event_type, sum(events) AS events,
+              sum(bytes) AS bytes
+          FROM (SELECT hour, domain, event_type, events, bytes FROM hour_types
+                WHERE hour >= (strftime('%s', 'now') / 3600 - 744) * 3600000
+                UNION ALL
+                SELECT stored_at / 3600000 * 3600000, domain, event_type, 1,
+                    length(CAST(body AS BLOB))
+                FROM events WHERE seq > (SELECT upto FROM summary))
+          GROUP BY hour, domain, event_type);
 
 CREATE VIEW latency_by_hour AS
     -- How long did it take, in milliseconds, from a publish until its waiters

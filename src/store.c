@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "log.h"
 #include "mem.h"
 
 /* INDEXED BY: the channel's index whatever ANALYZE may have told SQLite. */
@@ -233,13 +234,28 @@ lock_in_place(const struct bh_store *s)
            ours.st_dev == there.st_dev && ours.st_ino == there.st_ino;
 }
 
+/* What an admin's command lays as root is the log's owner's, so that the
+ * workers can use it; SQLite does the same with its files. */
+static void
+give_lock(const struct bh_store *s)
+{
+    struct stat log, lock;
+
+    if (geteuid() != 0 || stat(s->path, &log) != 0 || log.st_uid == 0) return;
+    if (fstat(s->lock_fd, &lock) != 0 || lock.st_uid != 0) return;
+    if (fchown(s->lock_fd, log.st_uid, log.st_gid) != 0)
+        bh_log(BH_WARN, "%s: can't give it to the log's owner", s->lock_path);
+}
+
 int
 bh_store_lock(struct bh_store *s)
 {
     for (;;) {
-        if (s->lock_fd < 0)
+        bool fresh = s->lock_fd < 0;
+        if (fresh)
             s->lock_fd = open(s->lock_path,
                               O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0660);
+        if (fresh && s->lock_fd >= 0) give_lock(s);
         if (s->lock_fd < 0)
             return bh_store_say(s, -errno, "can't open the lock file %s: %s",
                                 s->lock_path, strerror(errno));

@@ -200,6 +200,29 @@ START_TEST(each_hour_knows_where_it_begins)
 }
 END_TEST
 
+START_TEST(a_log_of_before_gets_its_hours)
+{
+    size_t n;
+    const struct bh_step *steps = bh_store_schema(&n);
+
+    for (size_t i = 0; i < 2; i++) bh_logbox_sql(steps[i].sql);
+    bh_logbox_sql("INSERT INTO log (only, log_id, created_at)"
+                  " VALUES (1, '0123456789abcdef', 1);"
+                  "INSERT INTO events (domain, org_id, event_id, event_type,"
+                  " timestamp, stored_at, publisher, body) VALUES"
+                  " ('tasks', 'o', 'a', 't', 1, 3600000, 'p', '{}'),"
+                  " ('tasks', 'o', 'b', 't', 1, 3600001, 'p', '{}'),"
+                  " ('tasks', 'o', 'c', 't', 1, 7200000, 'p', '{}')");
+    bh_store_close(bh_logbox_writer(BH_SYNC_NORMAL));
+    ck_assert_int_eq(bh_logbox_number("SELECT count(*) = 2 AND min(first_seq)"
+                                      " = 1 AND max(first_seq) = 3 FROM hours"),
+                     1);
+    ck_assert_int_eq(bh_logbox_number("SELECT sum(events)"
+                                      " FROM silent_domains"),
+                     3);
+}
+END_TEST
+
 static void
 summarize(struct bh_store *s, int limit)
 {
@@ -521,6 +544,7 @@ check_store_admin(void)
     tcase_add_test(tc, size_of_an_org_is_cut_from_its_oldest);
     tcase_add_test(tc, channels_come_one_after_the_other);
     tcase_add_test(tc, each_hour_knows_where_it_begins);
+    tcase_add_test(tc, a_log_of_before_gets_its_hours);
     tcase_add_test(tc, summaries_count_each_event_once_in_whatever_steps);
     tcase_add_test(tc, only_the_newest_deliveries_are_kept);
     tcase_add_test(tc, duplicates_are_counted);

@@ -36,6 +36,7 @@ stack.test('pruning while others publish as fast as they can', async (t) => {
   const live = range(3).map((i) => new Subscriber(stack, { org, sub: `live-${i}`, cursor: start }).start());
   await stack.waiters(3);
   let over = false;
+  let published = false;
   let last = 0;
   const publishing = Promise.all(range(3).map(async () => {
     while (!over) last = Math.max(last, ...(await stack.store(range(50).map(() => event(org)))).map(({ seq }) => seq));
@@ -46,7 +47,7 @@ stack.test('pruning while others publish as fast as they can', async (t) => {
   const reading = (async () => {
     let cursor = start;
     for (let done = false; !done;) {
-      const ended = over;
+      const ended = published; // read before the page
       const page = await history(org, cursor);
       walk.seqs.push(...page.events.map(({ seq }) => seq));
       if (page.gap) walk.gaps.push({ reason: page.gap.reason, from: place(cursor), to: place(page.cursor) });
@@ -66,6 +67,7 @@ stack.test('pruning while others publish as fast as they can', async (t) => {
   }, { ms: 40_000, every: 200 });
   await pruning.finally(() => (over = true));
   await publishing;
+  published = true;
   await reading;
   await waitFor('everybody to have the last', () => live.every((s) => place(s.cursor) >= last), { ms: 20_000 });
   await Promise.all(live.map((s) => s.stop()));
@@ -178,13 +180,13 @@ stack.test('sqlite3 -readonly reads while all runs, and changes nothing', async 
     while (!over) await stack.store(range(20).map(() => event(org)));
   }));
   try {
-  await ctl('summarize');
-  for (const view of ['busiest_orgs', 'events_by_hour', 'latency_by_hour', 'slowest_deliveries', 'refusals_by_reason', 'duplicates_by_day', 'silent_domains']) {
-    stack.query(`SELECT * FROM ${view} LIMIT 20`);
-  }
-  const rows = stack.query(`SELECT * FROM org_events WHERE domain = 'tasks' AND org_id = '${org}' LIMIT 5`);
-  assert.equal(rows.length, 5);
-  assert.throws(() => stack.query('DELETE FROM events'), /readonly/);
+    await ctl('summarize');
+    for (const view of ['busiest_orgs', 'events_by_hour', 'latency_by_hour', 'slowest_deliveries', 'refusals_by_reason', 'duplicates_by_day', 'silent_domains']) {
+      stack.query(`SELECT * FROM ${view} LIMIT 20`);
+    }
+    const rows = stack.query(`SELECT * FROM org_events WHERE domain = 'tasks' AND org_id = '${org}' LIMIT 5`);
+    assert.equal(rows.length, 5);
+    assert.throws(() => stack.query('DELETE FROM events'), /readonly/);
   } finally {
     over = true;
     await publishing;

@@ -39,7 +39,10 @@ stack.test('pruning while others publish as fast as they can', async (t) => {
   let published = false;
   let last = 0;
   const publishing = Promise.all(range(3).map(async () => {
-    while (!over) last = Math.max(last, ...(await stack.store(range(50).map(() => event(org)))).map(({ seq }) => seq));
+    while (!over) {
+      const results = await stack.store(range(50).map(() => event(org)));
+      last = Math.max(last, results.at(-1).seq);
+    }
   }));
 
   // One that reads history from the beginning, again and again, and is overtaken.
@@ -226,10 +229,14 @@ stack.test('restore: who has a cursor of the lost future is told so, and gets no
   const end = results.at(-1).seq;
   await waitFor(() => `the client to go on in the new log; it is at ${s.cursor}`, () => s.cursor.split('-')[0] === back.cursor.split('-')[0] && place(s.cursor) >= end);
   await s.stop();
-  // On a slow machine memory may be outrun: then that is told, too.
-  complete(s.events.map(({ seq }) => seq), s.gaps.slice(1), results[0].seq - 1, end, 'the client');
-  const ids = new Map(results.map(({ seq, eventId }) => [seq, eventId]));
+  // What the new log has after the cursor that it was told, and nothing else. On
+  // a slow machine memory may be outrun: then that is told, too.
+  const [first, ...gaps] = s.gaps;
+  const log = stack.query(`SELECT seq, event_id FROM events WHERE org_id = '${org}' AND seq > ${first.to}`);
+  const ids = new Map(log.map((row) => [row.seq, row.event_id]));
   for (const { seq, eventId } of s.events) assert.equal(eventId, ids.get(seq));
+  const untold = log.filter(({ seq }) => !gaps.some((gap) => seq > gap.from && seq <= gap.to));
+  assert.deepEqual(s.events.map(({ seq }) => seq), untold.map(({ seq }) => seq));
   assert.ok(!s.ids.some((id) => lost.some(({ eventId }) => eventId === id)));
   stack.integrity();
   assert.match(await ctl('verify'), /no damage/);

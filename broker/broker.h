@@ -43,6 +43,7 @@ struct bh_broker {
     struct bh_store *store; /* NULL while it can't be opened */
     char log_id[BH_LOG_ID_LEN + 1];
     int64_t head;     /* the last seq read */
+    int64_t hole;     /* numbers are missing before this row; 0: none are */
     int64_t floor;    /* every event in (floor, head] is in memory */
     bool behind;      /* the last turn stopped at its bound: go on at once */
     bool unread;      /* there may be rows that no commit will announce again */

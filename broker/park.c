@@ -12,11 +12,12 @@ static enum bh_gap
 ask_log(struct bh_broker *b, const struct bh_park *p, struct bh_channel *ch,
         int64_t cursor)
 {
-    struct bh_span span;
+    int64_t pruned;
     bool any = true;
 
-    if (!b->store || bh_store_span(b->store, &span) < 0) return BH_GAP_EVICTED;
-    if (cursor < span.pruned) return BH_GAP_EXPIRED;
+    if (!b->store || bh_store_pruned(b->store, p->domain, p->org, &pruned) < 0)
+        return BH_GAP_EVICTED;
+    if (cursor < pruned) return BH_GAP_EXPIRED;
     if (bh_store_between(b->store, p->domain, p->org, cursor, ch->floor, &any) <
         0)
         return BH_GAP_EVICTED;

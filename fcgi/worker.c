@@ -95,6 +95,8 @@ init(struct bh_worker *w, int listener, const char *conf_path,
     w->wire = bh_wire_new(conf->broker.socket);
     w->writer =
         bh_writer_new(conf->log.path, conf->log.sync, conf->broker.socket);
+    if (w->writer != NULL)
+        bh_writer_deliveries(w->writer, conf->log.deliveries_kept);
     w->rates = open_rates(conf);
     if (bh_orders_init(&w->orders, conf_path, w->first, &w->setup) < 0)
         return false;

@@ -31,6 +31,7 @@ struct bh_conf {
     struct {
         char *path;
         enum bh_sync sync;
+        int deliveries_kept; /* rows; 0: none are written */
     } log;
     struct {
         char *socket;
@@ -106,6 +107,11 @@ bool bh_domain_valid(const char *name, size_t len);
  */
 bool bh_conf_keep_fixed(struct bh_conf *is, const struct bh_conf *was,
                         struct bh_buf *names);
+
+/* Where key "KID" { … } stands in the file at PATH: bytes FROM to TO. False: it
+ * isn't there, or the file can't be read. */
+bool bh_conf_find_key(const char *path, const char *kid, size_t *from,
+                      size_t *to);
 
 /* For the test that compares table and sample: each option as "section.name"
  * (or "name"), in the table's order. */

@@ -142,6 +142,7 @@ const struct bh_option bh_option_table[] = {
 
     {"log", "path", .kind = BH_OPTION_PATH, AT(log.path), .def = "/var/lib/bellhop/events.db", .check = check_path, .fixed = true},
     {"log", "sync", .kind = BH_OPTION_SYNC, AT(log.sync), .def = "full", .fixed = true},
+    {"log", "deliveries_kept", INT(0, 100000000, 1), AT(log.deliveries_kept), .def = "0", .fixed = true},
 
     {"broker", "socket", .kind = BH_OPTION_SOCKET, AT(broker.socket), .def = "/run/bellhop/broker.sock", .check = check_path, .fixed = true},
     {"broker", "users", .kind = BH_OPTION_LIST, LIST_AT(broker.users, broker.n_users), .def = "www-data", .check = check_plain},

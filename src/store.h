@@ -87,10 +87,15 @@ int bh_store_telemetry(struct bh_store *s, const struct bh_telemetry *t);
 int bh_store_telemetry_keep(struct bh_store *s, int64_t rows,
                             int64_t before_ms);
 
-/* Delete events with stored_at < BEFORE_MS, oldest first, at most LIMIT; the
- * highest seq that went is remembered (bh_span.pruned). *N: how many went. Ends
- * at the first event that is younger, should the clock have been put back. */
-int bh_store_prune(struct bh_store *s, int64_t before_ms, int limit, int *n);
+/* What became of an event. WOKEN < 0: nobody knows. Of an event that isn't
+ * there any more nothing is kept. */
+struct bh_delivery {
+    int64_t seq, woken;
+    int64_t took_us;
+};
+/* The newest KEEP rows are kept; a surplus goes bit by bit. */
+int bh_store_deliveries(struct bh_store *s, const struct bh_delivery *v,
+                        size_t n, int64_t keep);
 
 /* Refuse the tokens of a name; the same entry again replaces the first. Entries
  * that have ended go. -EDQUOT, and take the transaction back, where there are
@@ -115,9 +120,16 @@ void bh_store_rollback(struct bh_store *s);
 
 struct bh_span {
     int64_t head;   /* the last seq; 0 in a new log */
-    int64_t pruned; /* the highest seq ever pruned; 0 if none */
+    int64_t pruned; /* the highest seq ever pruned from all; 0 if none */
 };
 int bh_store_span(struct bh_store *s, struct bh_span *out);
+/* *SEQ: of this channel nothing may be left up to here. It was pruned with the
+ * whole log or by itself, or held back from that. */
+int bh_store_pruned(struct bh_store *s, struct bh_str domain, struct bh_str org,
+                    int64_t *seq);
+
+/* *SEQ: the highest seq ever pruned from anybody. */
+int bh_store_pruned_any(struct bh_store *s, int64_t *seq);
 
 /* *CHANGED: another connection has committed since the last call (PRAGMA
  * data_version). Cheap enough for ten times a second. */

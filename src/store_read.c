@@ -22,8 +22,8 @@ passes(const struct filter *f, struct bh_str property)
 }
 
 /* The columns as BH_Q_FOLLOW and BH_Q_PAGE list them. */
-static void
-read_row(sqlite3_stmt *q, struct bh_event_row *row)
+void
+bh_store_row(sqlite3_stmt *q, struct bh_event_row *row)
 {
     row->seq = sqlite3_column_int64(q, 0);
     row->stored_at = sqlite3_column_int64(q, 1);
@@ -45,7 +45,7 @@ each_row(struct bh_store *s, sqlite3_stmt *q, const struct filter *f, int limit,
         struct bh_event_row row;
 
         if (!passes(f, bh_store_column(q, 4))) continue;
-        read_row(q, &row);
+        bh_store_row(q, &row);
         limit--;
         if (!fn(arg, &row)) break;
     }
@@ -87,6 +87,19 @@ bh_store_span(struct bh_store *s, struct bh_span *out)
         out->head = sqlite3_column_int64(q, 0);
         out->pruned = sqlite3_column_int64(q, 1);
     }
+    return bh_store_reset(s, q);
+}
+
+int
+bh_store_pruned(struct bh_store *s, struct bh_str domain, struct bh_str org,
+                int64_t *seq)
+{
+    sqlite3_stmt *q = s->q[BH_Q_PRUNED_OF];
+
+    *seq = 0;
+    bh_store_bind(q, 1, domain);
+    bh_store_bind(q, 2, org);
+    if (sqlite3_step(q) == SQLITE_ROW) *seq = sqlite3_column_int64(q, 0);
     return bh_store_reset(s, q);
 }
 

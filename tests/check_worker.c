@@ -13,6 +13,7 @@
 #include "fcgiclient.h"
 #include "store.h"
 #include "suites.h"
+#include "logbox.h"
 #include "workerkit.h"
 
 #define PUBLISH   "/tasks/realtime/publish"
@@ -442,7 +443,7 @@ START_TEST(test_gaps)
     ck_assert(says("\"gap\":{\"reason\":\"log\"}"));
     ck_assert_int_eq(bh_store_open_writer(&s, k.log, BH_SYNC_NORMAL), 0);
     ck_assert_int_eq(bh_store_begin(s), 0);
-    ck_assert_int_eq(bh_store_prune(s, bh_wall_ms() + 60000, 1, &n), 0);
+    ck_assert_int_eq(bh_logbox_prune(s, bh_wall_ms() + 60000, 1, &n), 0);
     ck_assert_int_eq(bh_store_commit(s), 0);
     bh_store_close(s);
     cursor_of(cursor, 0);

@@ -39,6 +39,7 @@
     X(store_lay) \
     X(store_read) \
     X(store_write) \
+    X(store_admin) \
     X(store_processes) \
     X(request) \
     X(reply) \

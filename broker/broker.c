@@ -1,6 +1,7 @@
 #include "base.h"
 #include "broker.h"
 
+#include <errno.h>
 #include <pwd.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -52,21 +53,35 @@ limit_waiters(struct bh_broker *b)
 
 /* Names to numbers, once: a look-up may block. */
 static int
-resolve_peers(struct bh_broker *b)
+resolve_peers(struct bh_broker *b, const struct bh_conf *conf)
 {
-    size_t n = b->conf->broker.n_users;
+    size_t n = conf->broker.n_users, found = 0;
+    uid_t *peers = bh_alloc((n + 1) * sizeof *peers);
 
-    b->peers = bh_alloc((n + 1) * sizeof *b->peers);
-    if (!b->peers) return -1;
+    if (!peers) return -ENOMEM;
     for (size_t i = 0; i < n; i++) {
-        const struct passwd *p = getpwnam(b->conf->broker.users[i]);
+        const struct passwd *p = getpwnam(conf->broker.users[i]);
 
         if (p)
-            b->peers[b->n_peers++] = p->pw_uid;
+            peers[found++] = p->pw_uid;
         else
             bh_log(BH_WARN, "broker { users }: there is no user %s",
-                   b->conf->broker.users[i]);
+                   conf->broker.users[i]);
     }
+    bh_free(b->peers);
+    b->peers = peers;
+    b->n_peers = found;
+    return 0;
+}
+
+int
+bh_broker_adopt(struct bh_broker *b, struct bh_conf *fresh)
+{
+    int rc = resolve_peers(b, fresh);
+
+    if (rc < 0) return rc;
+    b->conf = fresh;
+    limit_waiters(b);
     return 0;
 }
 
@@ -107,7 +122,9 @@ bh_broker_init(struct bh_broker *b, struct bh_conf *conf)
         rc = bh_map_init(maps[i]);
     if (rc < 0) return rc;
     b->recent = bh_zalloc(BH_RECENT * sizeof *b->recent);
-    if (!b->recent || bh_domains_init(b) < 0 || resolve_peers(b) < 0) return -1;
+    if (!b->recent || resolve_peers(b, conf) < 0 || bh_control_init(b) < 0 ||
+        bh_domains_init(b) < 0)
+        return -1;
     limit_waiters(b);
     return 0;
 }
@@ -133,6 +150,7 @@ bh_broker_fini(struct bh_broker *b)
     bh_conns_reap(b);
     drop_all(b);
     bh_answer_put(b->empty);
+    bh_control_fini(b);
     bh_store_close(b->store);
     bh_map_fini(&b->channels);
     bh_map_fini(&b->users);
@@ -177,6 +195,7 @@ bh_broker_before_wait(void *arg)
 
     b->now = bh_now_ms();
     bh_follow_tick(b);
+    bh_control_tick(b);
     bh_notes_answer(b);
     bh_deliver_due(b);
     bh_park_expire(b);

@@ -10,6 +10,7 @@
 #include "base.h"
 #include "channel.h"
 #include "conf.h"
+#include "control.h"
 #include "heap.h"
 #include "list.h"
 #include "loop.h"
@@ -40,11 +41,13 @@ struct bh_broker {
     struct bh_domain *domains[BH_DOMAINS_MAX + 1]; /* the first: all others */
     size_t n_domains;
     struct bh_counts counts; /* of all workers */
+    struct bh_control control;
 
     /* The log as far as it has been read. */
     struct bh_store *store; /* NULL while it can't be opened */
     char log_id[BH_LOG_ID_LEN + 1];
     int64_t head;     /* the last seq read */
+    int64_t hole;     /* numbers are missing before this row; 0: none are */
     int64_t floor;    /* every event in (floor, head] is in memory */
     bool behind;      /* the last turn stopped at its bound: go on at once */
     bool unread;      /* there may be rows that no commit will announce again */
@@ -87,6 +90,9 @@ struct bh_broker {
  */
 int bh_broker_init(struct bh_broker *b, struct bh_conf *conf);
 void bh_broker_fini(struct bh_broker *b);
+/* FRESH takes the place of b->conf, which is the caller's then. 0 or -ENOMEM:
+ * nothing has changed. */
+int bh_broker_adopt(struct bh_broker *b, struct bh_conf *fresh);
 /* The before-wait hook: deliver, expire, free; returns the wait in ms. */
 int bh_broker_before_wait(void *b);
 /* Answer everybody with no events and a Retry-After, then flush for a while. */

@@ -41,6 +41,10 @@ static bool
 take_row(void *arg, const struct bh_event_row *row)
 {
     struct bh_broker *b = arg;
+    if (row->seq != b->head + 1) { /* see pass_hole */
+        b->hole = row->seq;
+        return false;
+    }
     int64_t expires = expiry(b, row->stored_at);
     struct bh_channel *ch = bh_channel_find(b, row->domain, row->org);
     uint32_t woken = 0;
@@ -69,17 +73,23 @@ take_row(void *arg, const struct bh_event_row *row)
 }
 
 static void
-tell_of_gap(struct bh_waiter *w)
+tell_of_log(struct bh_waiter *w)
 {
     bh_deliver_gap(w, BH_GAP_LOG);
 }
 
-/* Everything in memory belongs to a log that is not there any more. */
 static void
-forget_log(struct bh_broker *b, int64_t head)
+tell_of_pruning(struct bh_waiter *w)
+{
+    bh_deliver_gap(w, BH_GAP_EXPIRED);
+}
+
+/* What is in memory doesn't go on in the log: begin anew after HEAD. */
+static void
+forget_log(struct bh_broker *b, int64_t head, void (*tell)(struct bh_waiter *))
 {
     b->head = head;
-    bh_waiters_each(b, tell_of_gap);
+    bh_waiters_each(b, tell);
     bh_memos_clear(b);
     bh_channels_clear(b, head);
     memset(b->recent, 0, BH_RECENT * sizeof *b->recent);
@@ -113,7 +123,7 @@ start_reading(struct bh_broker *b)
     if (rc < 0) return rc;
     /* The cursors that are handed out from now on name the new log. */
     memcpy(b->log_id, bh_store_log_id(b->store), sizeof b->log_id);
-    forget_log(b, seq);
+    forget_log(b, seq, tell_of_log);
     bh_log(BH_NOTICE, "following log %s from %lld", b->log_id, (long long)seq);
     return 0;
 }
@@ -139,6 +149,42 @@ open_log(struct bh_broker *b)
     close_log(b);
 }
 
+/*
+ * Numbers are missing between what was read and the row b->hole. After a reboot
+ * that is as it should be. But pruning may have been faster than a broker that
+ * stood still: then nobody knows whom the missing ones were for.
+ */
+static int
+pass_hole(struct bh_broker *b)
+{
+    int64_t before = b->hole - 1, pruned;
+    int rc = bh_store_pruned_any(b->store, &pruned);
+
+    b->hole = 0;
+    if (rc < 0) return rc;
+    if (pruned <= b->head) {
+        set_head(b, before, 0);
+        return 0;
+    }
+    bh_log(BH_WARN,
+           "events after %lld were pruned before they were read: clients are "
+           "told of a gap",
+           (long long)b->head);
+    forget_log(b, before, tell_of_pruning);
+    return 0;
+}
+
+static int
+read_rows(struct bh_broker *b)
+{
+    int rc;
+
+    do {
+        rc = bh_store_follow(b->store, b->head, BH_FOLLOW_ROWS, take_row, b);
+    } while (rc == 0 && b->hole > 0 && (rc = pass_hole(b)) == 0);
+    return rc;
+}
+
 void
 bh_follow_read(struct bh_broker *b)
 {
@@ -147,7 +193,7 @@ bh_follow_read(struct bh_broker *b)
 
     b->behind = false;
     if (!b->store) return;
-    rc = bh_store_follow(b->store, b->head, BH_FOLLOW_ROWS, take_row, b);
+    rc = read_rows(b);
     b->unread = rc < 0; /* ask again at the next check */
     if (rc < 0 && rc != -EBUSY) {
         bh_log(BH_WARN, "reading the log: %s; opening it again",

@@ -132,23 +132,15 @@ struct signals {
     struct bh_broker *broker;
 };
 
-/* What can change while waiters wait; paths need a restart. */
+/* What there is to say goes to the log. */
 static void
 reload(struct bh_broker *b)
 {
-    struct bh_conf *c = bh_conf_read(b->conf->path, print_mistake, NULL);
+    struct bh_buf text = BH_BUF_INIT;
+    uint32_t ended;
 
-    if (!c) {
-        bh_log(BH_ERROR, "the configuration stays as it was");
-        return;
-    }
-    if (strcmp(c->broker.socket, b->conf->broker.socket) != 0 ||
-        strcmp(c->log.path, b->conf->log.path) != 0)
-        bh_log(BH_WARN, "another socket or log takes effect at a restart");
-    bh_conf_free(b->conf);
-    b->conf = c;
-    bh_log_level(c->log_level);
-    bh_log(BH_NOTICE, "configuration read again");
+    bh_control_reload(b, &text, &ended);
+    bh_buf_fini(&text);
 }
 
 static void

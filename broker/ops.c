@@ -1,8 +1,11 @@
 #include "base.h"
 #include "ops.h"
 
+#include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 
+#include "control.h"
 #include "domain.h"
 #include "follow.h"
 #include "log.h"
@@ -114,6 +117,42 @@ on_count(struct bh_conn *c, struct bh_reader *r)
     return true;
 }
 
+static bool
+on_end(struct bh_conn *c, struct bh_reader *r)
+{
+    struct bh_end m;
+    struct bh_ended ended;
+    struct bh_buf b = BH_BUF_INIT;
+
+    if (!bh_end_decode(r, &m)) return refuse(c, "malformed END");
+    ended.tag = m.tag;
+    ended.n = bh_control_end(c->broker, &m);
+    bh_ended_encode(&b, &ended);
+    return reply(c, &b);
+}
+
+static bool
+on_reload(struct bh_conn *c, struct bh_reader *r)
+{
+    struct bh_reload m;
+    struct bh_reloaded done = {.ok = true};
+    struct bh_buf b = BH_BUF_INIT, text = BH_BUF_INIT;
+
+    if (!bh_reload_decode(r, &m)) return refuse(c, "malformed RELOAD");
+    done.tag = m.tag;
+    if (m.what == BH_RELOAD_CONF)
+        done.ok = bh_control_reload(c->broker, &text, &done.ended);
+    else
+        done.ended = bh_control_reread(c->broker);
+    done.text = (struct bh_str){text.p, text.len};
+    char *log = realpath(c->broker->conf->log.path, NULL);
+    if (log) done.log = (struct bh_str){log, strlen(log)};
+    bh_reloaded_encode(&b, &done);
+    free(log); /* the C library's */
+    bh_buf_fini(&text);
+    return reply(c, &b);
+}
+
 bool
 bh_ops_serve(struct bh_conn *c, const void *p, size_t len, int *fd)
 {
@@ -138,6 +177,10 @@ bh_ops_serve(struct bh_conn *c, const void *p, size_t len, int *fd)
         return on_stats(c, &r);
     case BH_OP_COUNT:
         return on_count(c, &r);
+    case BH_OP_END:
+        return on_end(c, &r);
+    case BH_OP_RELOAD:
+        return on_reload(c, &r);
     default:
         return refuse(c, "a message that only the broker sends");
     }

@@ -13,11 +13,12 @@ static enum bh_gap
 ask_log(struct bh_broker *b, const struct bh_park *p, struct bh_channel *ch,
         int64_t cursor)
 {
-    struct bh_span span;
+    int64_t pruned;
     bool any = true;
 
-    if (!b->store || bh_store_span(b->store, &span) < 0) return BH_GAP_EVICTED;
-    if (cursor < span.pruned) return BH_GAP_EXPIRED;
+    if (!b->store || bh_store_pruned(b->store, p->domain, p->org, &pruned) < 0)
+        return BH_GAP_EVICTED;
+    if (cursor < pruned) return BH_GAP_EXPIRED;
     if (bh_store_between(b->store, p->domain, p->org, cursor, ch->floor, &any) <
         0)
         return BH_GAP_EVICTED;
@@ -150,8 +151,11 @@ bh_park(struct bh_broker *b, const struct bh_park *p, int fd)
 
     if (!w) return;
     count(w, p);
-    if (b->log_id[0] == '\0') {
-        bh_waiter_refuse(w, BH_LOG_UNAVAILABLE);
+    enum bh_refusal no = b->log_id[0] == '\0'
+                             ? BH_LOG_UNAVAILABLE
+                             : bh_control_judge(b, p->domain, p->org, p->user);
+    if (no != BH_GRANTED) {
+        bh_waiter_refuse(w, no);
         return;
     }
     ch = bh_channel_find(b, p->domain, p->org);

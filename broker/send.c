@@ -127,7 +127,7 @@ bh_send_after(struct bh_waiter *w, struct bh_answer *a)
 }
 
 int
-bh_send_refusal(struct bh_waiter *w, enum bh_refusal r)
+bh_send_refusal(struct bh_waiter *w, enum bh_refusal r, const char *detail)
 {
     struct bh_head h = {bh_refusal_status(r), "application/problem+json", -1, r,
                         false};
@@ -136,7 +136,7 @@ bh_send_refusal(struct bh_waiter *w, enum bh_refusal r)
     int rc = -ENOMEM;
 
     if (h.status == 503) h.retry_after = 1 + (int)bh_random_below(5);
-    bh_refusal_body(&body, r);
+    bh_refusal_body_saying(&body, r, detail);
     a = bh_answer_new(&body, 0, 0);
     own = a ? bh_answer_for_id(a, w->request_id) : NULL;
     if (own) rc = send_first(w, &h, own);
@@ -196,6 +196,6 @@ bh_send_log(const struct bh_waiter *w, uint32_t events, const char *failure)
            p.len > 0 ? bh_log_word(property, sizeof property, p.p, p.len)
                      : "all",
            events, (long long)(w->broker->now - w->started), (int)origin.len,
-           origin.p, (int)ua.len, ua.p, failure ? " error=" : "",
+           origin.p, (int)ua.len, ua.p, failure ? " code=" : "",
            failure ? failure : "");
 }

@@ -11,7 +11,8 @@
 /* 0: all is written. -EAGAIN: the rest is kept in w->pending, call bh_send_more
  * when there's room. Else the connection is useless. */
 int bh_send_answer(struct bh_waiter *w, struct bh_answer *a, int retry_after);
-int bh_send_refusal(struct bh_waiter *w, enum bh_refusal r);
+/* DETAIL: a plain sentence, or NULL for the refusal's own. */
+int bh_send_refusal(struct bh_waiter *w, enum bh_refusal r, const char *detail);
 /* The same for a part of a stream, and for its beginning: a head without a
  * length. RETRY_AFTER in seconds, -1: none. */
 int bh_send_part(struct bh_waiter *w, struct bh_answer *part);

@@ -154,9 +154,9 @@ shared(struct bh_parts *p, const struct bh_waiter *w,
         if (p->v[j].filter == w->filter && p->v[j].first == first &&
             p->v[j].kind == w->kind)
             return p->v[j].answer;
-    struct bh_part *m = &p->v[p->n % BH_PARTS_MAX];
+    struct bh_stream_part *m = &p->v[p->n % BH_PARTS_MAX];
     if (p->n >= BH_PARTS_MAX) bh_answer_put(m->answer);
-    *m = (struct bh_part){w->filter, first, w->kind, render(w, first)};
+    *m = (struct bh_stream_part){w->filter, first, w->kind, render(w, first)};
     p->n++;
     return m->answer;
 }

@@ -18,10 +18,9 @@
 #include "deliver.h"
 
 /* Parts made in one pass over a channel. */
-struct bh_part;
 #define BH_PARTS_MAX 16
 struct bh_parts {
-    struct bh_part {
+    struct bh_stream_part {
         const struct bh_interned *filter;
         const struct bh_item *first;
         uint8_t kind;

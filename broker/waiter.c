@@ -292,7 +292,7 @@ bh_waiter_finish(struct bh_waiter *w, struct bh_answer *last)
 }
 
 void
-bh_waiter_refuse(struct bh_waiter *w, enum bh_refusal r)
+bh_waiter_end(struct bh_waiter *w, enum bh_refusal r, const char *detail)
 {
     if (w->begun) {
         bh_stream_refuse(w, r);
@@ -300,7 +300,13 @@ bh_waiter_refuse(struct bh_waiter *w, enum bh_refusal r)
     }
     bh_send_log(w, 0, bh_refusal_word(r));
     bh_waiter_detach(w);
-    bh_waiter_sent(w, bh_send_refusal(w, r));
+    bh_waiter_sent(w, bh_send_refusal(w, r, detail));
+}
+
+void
+bh_waiter_refuse(struct bh_waiter *w, enum bh_refusal r)
+{
+    bh_waiter_end(w, r, NULL);
 }
 
 bool

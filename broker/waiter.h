@@ -93,6 +93,8 @@ bool bh_waiter_wants(const struct bh_waiter *w, struct bh_str property);
 void bh_waiter_answer(struct bh_waiter *w, struct bh_answer *a,
                       int retry_after);
 void bh_waiter_refuse(struct bh_waiter *w, enum bh_refusal r);
+/* The same, with a sentence in place of the refusal's own (NULL). */
+void bh_waiter_end(struct bh_waiter *w, enum bh_refusal r, const char *detail);
 /* Having detached it: write the last part, after what is pending. NULL: there
  * was no memory for it. */
 void bh_waiter_finish(struct bh_waiter *w, struct bh_answer *last);

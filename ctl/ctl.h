@@ -5,6 +5,7 @@
 
 #include "base.h"
 #include "conf.h"
+#include "store_admin.h"
 
 struct bh_command {
     const char *name;
@@ -14,10 +15,18 @@ struct bh_command {
                char **argv);
 };
 
-extern const struct bh_command bh_cmd_token, bh_cmd_log;
+extern const struct bh_command bh_cmd_token, bh_cmd_log, bh_cmd_publish;
+extern const struct bh_command bh_cmd_prune, bh_cmd_hold, bh_cmd_summarize;
+extern const struct bh_command bh_cmd_backup, bh_cmd_restore, bh_cmd_verify;
+extern const struct bh_command bh_cmd_stats, bh_cmd_keys;
+extern const struct bh_command bh_cmd_deny, bh_cmd_disconnect, bh_cmd_domain;
+extern const struct bh_command bh_cmd_loglevel, bh_cmd_reload;
 
 /* Read the configuration, or say what is wrong with it and leave. */
 struct bh_conf *bh_ctl_conf(const char *path);
+/* Open the log that is there for writing. 0, or a negative errno that was told
+ * to nobody yet (bh_store_error(NULL)). */
+int bh_ctl_writer(struct bh_store **out, const struct bh_conf *conf);
 /* A wrong option or argument: point to the help, and EX_USAGE. */
 int bh_ctl_usage(const struct bh_command *c, const char *why);
 /* A whole number within MIN…MAX, or leave with a sentence about OPTION. */

@@ -1,10 +1,12 @@
-/* log.c: bellhopctl log: watch the log of events. Reads only. */
+/* log.c: bellhopctl log: find events, or watch them come. Reads only. */
 #include "ctl.h"
 
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 #include <time.h>
@@ -12,18 +14,23 @@
 #include "buf.h"
 #include "event.h"
 #include "log.h"
-#include "store.h"
+#include "words.h"
 
-#define LOOK_MS   200  /* between two looks at the log while following */
-#define ROWS      1000 /* read at once */
-#define LIMIT_MAX 1000000
+#define LOOK_MS   200 /* between two looks at the log while following */
+#define ROWS      500 /* read at once */
+#define LIMIT_MAX 100000000
+
+enum format { TABLE, JSON, CSV };
 
 struct view {
-    const char *domain, *org; /* NULL: all */
-    int limit;
-    bool follow, json;
-    int64_t after; /* the last seq seen */
-    bool broken;   /* nobody reads what is printed */
+    struct bh_search search;
+    int limit; /* -1: not said */
+    bool follow, colours;
+    enum format format;
+    int64_t after;      /* the last seq seen */
+    int rows;           /* of the last look */
+    struct bh_buf text; /* what is to be printed of it */
+    bool broken;        /* nobody reads what is printed */
 };
 
 static volatile sig_atomic_t stopped;
@@ -46,73 +53,114 @@ take_signals(void)
     signal(SIGPIPE, SIG_IGN);
 }
 
-static bool
-is_named(struct bh_str s, const char *name)
+/* ---- one event ---- */
+
+static void
+add_json(struct bh_buf *out, const struct bh_event_row *row)
 {
-    return name == NULL ||
-           (s.len == strlen(name) && memcmp(s.p, name, s.len) == 0);
+    bh_event_with_seq(out, row->body, row->seq);
+    bh_buf_str(out, "\n");
+}
+
+/* RFC 4180: quotes around all, doubled inside. */
+static void
+add_field(struct bh_buf *out, struct bh_str s, const char *end)
+{
+    bh_buf_str(out, "\"");
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.p[i] == '"') bh_buf_str(out, "\"");
+        bh_buf_add(out, s.p + i, 1);
+    }
+    bh_buf_fmt(out, "\"%s", end);
 }
 
 static void
-print_json(const struct bh_event_row *row)
+add_csv(struct bh_buf *out, const struct bh_event_row *row)
 {
-    struct bh_buf line = BH_BUF_INIT;
+    char at[BH_STAMP_MAX];
 
-    bh_event_with_seq(&line, row->body, row->seq);
-    if (!line.failed) printf("%.*s\n", (int)line.len, line.p);
-    bh_buf_fini(&line);
+    bh_buf_fmt(out, "%" PRId64 ",%s,", row->seq, bh_stamp(at, row->stored_at));
+    add_field(out, row->domain, ",");
+    add_field(out, row->org, ",");
+    add_field(out, row->property, ",");
+    add_field(out, row->event_type, ",");
+    add_field(out, row->event_id, ",");
+    add_field(out, row->body, "\r\n");
 }
 
-static const char *
-word(char out[BH_WORD_MAX], struct bh_str s)
+/* In a colour, where there are any; what is foreign is escaped. */
+static void
+add_word(struct view *v, const char *colour, struct bh_str s)
 {
-    return bh_log_word(out, BH_WORD_MAX, s.p, s.len);
+    char word[BH_WORD_MAX];
+
+    bh_log_word(word, sizeof word, s.p, s.len);
+    if (v->colours)
+        bh_buf_fmt(&v->text, "  \033[%sm%s\033[0m", colour, word);
+    else
+        bh_buf_fmt(&v->text, "  %s", word);
 }
 
 static void
-print_line(const struct bh_event_row *row)
+add_line(struct view *v, const struct bh_event_row *row)
 {
-    char domain[BH_WORD_MAX], org[BH_WORD_MAX], property[BH_WORD_MAX];
-    char type[BH_WORD_MAX], id[BH_WORD_MAX], at[32];
-    time_t seconds = (time_t)(row->stored_at / 1000);
-    struct tm tm;
+    char at[BH_STAMP_MAX];
 
-    gmtime_r(&seconds, &tm);
-    strftime(at, sizeof at, "%Y-%m-%dT%H:%M:%S", &tm);
-    printf("%s.%03dZ %8lld  %s  %s  %s  %s  %s\n", at,
-           (int)(row->stored_at % 1000), (long long)row->seq,
-           word(domain, row->domain), word(org, row->org),
-           word(property, row->property), word(type, row->event_type),
-           word(id, row->event_id));
+    bh_buf_fmt(&v->text,
+               v->colours ? "\033[2m%s\033[0m %8" PRId64 : "%s %8" PRId64,
+               bh_stamp(at, row->stored_at), row->seq);
+    add_word(v, "36", row->domain);
+    add_word(v, "33", row->org);
+    add_word(v, "35", row->property);
+    add_word(v, "1", row->event_type);
+    add_word(v, "2", row->event_id);
+    bh_buf_str(&v->text, "\n");
 }
 
 static bool
-show(void *arg, const struct bh_event_row *row)
+take(void *arg, const struct bh_event_row *row)
 {
     struct view *v = arg;
 
     v->after = row->seq;
-    if (!is_named(row->domain, v->domain) || !is_named(row->org, v->org))
-        return true;
-    if (v->json)
-        print_json(row);
+    v->rows++;
+    if (v->format == JSON)
+        add_json(&v->text, row);
+    else if (v->format == CSV)
+        add_csv(&v->text, row);
     else
-        print_line(row);
-    v->broken = ferror(stdout) != 0;
-    return !v->broken;
+        add_line(v, row);
+    return !v->text.failed;
+}
+
+/* ---- many ---- */
+
+/* Printed when the reading is over: a pager that waits must not hold a read of
+ * the log open, under which it could only grow. */
+static void
+print(struct view *v)
+{
+    if (v->text.failed) v->broken = true;
+    if (v->text.len > 0) fwrite(v->text.p, 1, v->text.len, stdout);
+    bh_buf_reset(&v->text);
+    if (fflush(stdout) != 0) v->broken = true;
 }
 
 static int
 show_new(struct bh_store *s, struct view *v)
 {
-    int64_t before;
+    struct bh_span span;
     int rc;
 
     do {
-        before = v->after;
-        rc = bh_store_follow(s, v->after, ROWS, show, v);
-        if (fflush(stdout) != 0) v->broken = true;
-    } while (rc == 0 && v->after > before && !v->broken && !stopped);
+        v->rows = 0;
+        rc = bh_store_span(s, &span);
+        if (rc == 0)
+            rc = bh_store_search(s, &v->search, v->after, ROWS, take, v);
+        print(v);
+    } while (rc == 0 && v->rows == ROWS && !v->broken && !stopped);
+    /* What was looked at and isn't wanted need not be looked at again. */
+    if (rc == 0 && v->after < span.head) v->after = span.head;
     return rc;
 }
 
@@ -132,17 +180,20 @@ await(struct bh_store *s)
     return rc;
 }
 
-/* Seqs have next to no holes, so the last LIMIT are the last LIMIT events,
- * before the filter. */
+/* Where to begin: the last LIMIT that are wanted; with a time all of them. */
 static int
 start(struct bh_store *s, struct view *v)
 {
     struct bh_span span;
     bool changed;
-    int rc = bh_store_span(s, &span);
+    int rc = bh_store_changed(s, &changed);
 
-    if (rc == 0) rc = bh_store_changed(s, &changed);
-    if (rc == 0 && span.head > v->limit) v->after = span.head - v->limit;
+    if (rc == 0) rc = bh_store_span(s, &span);
+    if (v->limit < 0 && v->search.since_ms == 0 && !v->search.id.p)
+        v->limit = 10;
+    if (rc < 0 || v->limit < 0) return rc;
+    rc = bh_store_search_last(s, &v->search, v->limit, &v->after);
+    if (v->after > span.head) v->after = span.head;
     return rc;
 }
 
@@ -152,6 +203,8 @@ watch(const char *path, struct view *v)
     struct bh_store *s;
     int rc = bh_store_open_reader(&s, path);
 
+    if (rc == 0 && v->format == CSV)
+        fputs("seq,stored,domain,org,property,type,id,body\r\n", stdout);
     if (rc == 0) rc = start(s, v);
     if (rc == 0) rc = show_new(s, v);
     while (rc == 0 && v->follow && !stopped && !v->broken) {
@@ -163,42 +216,85 @@ watch(const char *path, struct view *v)
     else if (rc < 0)
         fprintf(stderr, "bellhopctl: %s\n", bh_store_error(s));
     bh_store_close(s);
+    bh_buf_fini(&v->text);
     return rc < 0 ? EX_UNAVAILABLE : EX_OK;
 }
 
-static const struct option longs[] = {{"domain", required_argument, NULL, 'd'},
-                                      {"org", required_argument, NULL, 'o'},
-                                      {"limit", required_argument, NULL, 'n'},
-                                      {"follow", no_argument, NULL, 'f'},
-                                      {"json", no_argument, NULL, 'j'},
-                                      {NULL, 0, NULL, 0}};
+/* ---- the command ---- */
+
+static const struct option longs[] = {
+    {"domain", required_argument, NULL, 'd'},
+    {"org", required_argument, NULL, 'o'},
+    {"property", required_argument, NULL, 'p'},
+    {"type", required_argument, NULL, 't'},
+    {"id", required_argument, NULL, 'i'},
+    {"since", required_argument, NULL, 's'},
+    {"until", required_argument, NULL, 'u'},
+    {"limit", required_argument, NULL, 'n'},
+    {"follow", no_argument, NULL, 'f'},
+    {"json", no_argument, NULL, 'j'},
+    {"csv", no_argument, NULL, 'c'},
+    {NULL, 0, NULL, 0}};
+
+static struct bh_str
+str(const char *s)
+{
+    return (struct bh_str){s, strlen(s)};
+}
+
+static bool
+take_filter(struct bh_search *q, int option, const char *value)
+{
+    struct bh_str *const into = option == 'd'   ? &q->domain
+                                : option == 'o' ? &q->org
+                                : option == 'p' ? &q->property
+                                : option == 't' ? &q->type
+                                : option == 'i' ? &q->id
+                                                : NULL;
+    if (into != NULL) *into = str(value);
+    return into != NULL;
+}
+
+/* NULL, or what is wrong with it; "" for an unknown one. */
+static const char *
+take_option(struct view *v, int option, const char *value)
+{
+    static const char wrong_time[] =
+        "a time is 15m or 7d (ago), 2026-11-24 or '2026-11-24 08:00' (UTC)";
+
+    if (take_filter(&v->search, option, value)) return NULL;
+    switch (option) {
+    case 's':
+        return bh_parse_time(value, &v->search.since_ms) ? NULL : wrong_time;
+    case 'u':
+        return bh_parse_time(value, &v->search.until_ms) ? NULL : wrong_time;
+    case 'n':
+        v->limit = (int)bh_ctl_number("--limit", value, 0, LIMIT_MAX);
+        return NULL;
+    case 'f':
+        v->follow = true;
+        return NULL;
+    case 'j':
+        v->format = JSON;
+        return NULL;
+    case 'c':
+        v->format = CSV;
+        return NULL;
+    default:
+        return "";
+    }
+}
 
 static int
 run(const struct bh_command *c, const char *path, int argc, char **argv)
 {
-    struct view v = {.limit = 10};
+    struct view v = {.limit = -1, .colours = bh_colours()};
     int o;
 
-    while ((o = getopt_long(argc, argv, "d:o:n:fj", longs, NULL)) != -1) {
-        switch (o) {
-        case 'd':
-            v.domain = optarg;
-            break;
-        case 'o':
-            v.org = optarg;
-            break;
-        case 'n':
-            v.limit = (int)bh_ctl_number("--limit", optarg, 0, LIMIT_MAX);
-            break;
-        case 'f':
-            v.follow = true;
-            break;
-        case 'j':
-            v.json = true;
-            break;
-        default:
-            return bh_ctl_usage(c, NULL);
-        }
+    while ((o = getopt_long(argc, argv, "d:o:p:t:i:s:u:n:fjc", longs, NULL)) !=
+           -1) {
+        const char *wrong = take_option(&v, o, optarg);
+        if (wrong != NULL) return bh_ctl_usage(c, *wrong ? wrong : NULL);
     }
     if (optind < argc) return bh_ctl_usage(c, "it takes options only");
     struct bh_conf *conf = bh_ctl_conf(path);
@@ -209,18 +305,32 @@ run(const struct bh_command *c, const char *path, int argc, char **argv)
 }
 
 const struct bh_command bh_cmd_log = {
-    "log", "print the last events of the log, or watch it",
+    "log", "find events in the log, or watch them come",
     "Usage: bellhopctl [-c FILE] log [OPTION]...\n"
-    "Print the last events of the log: time, seq, domain, org, property, type, "
+    "Print events of the log: when stored, seq, domain, org, property, type, "
     "id.\n"
     "\n"
-    "  -f, --follow       go on printing events as they are stored\n"
-    "  -n, --limit=N      look at the last N events, 10 unless said\n"
-    "  -d, --domain=NAME  only events of this domain\n"
-    "  -o, --org=ORG      only events of this organisation\n"
-    "  -j, --json         the events themselves, one a line\n"
+    "  -n, --limit=N        the last N; 10 unless said, all where a time or an "
+    "id is\n"
+    "  -f, --follow         go on printing events as they are stored\n"
+    "  -s, --since=TIME     stored from then on: 15m, 1h, 7d (ago), "
+    "2026-11-24,\n"
+    "                       '2026-11-24 08:00' (UTC), @1763900000\n"
+    "  -u, --until=TIME     stored before\n"
+    "  -d, --domain=NAME    only events of this domain\n"
+    "  -o, --org=ORG        of this organisation\n"
+    "  -p, --property=NAME  of this property\n"
+    "  -t, --type=TYPE      of this eventType\n"
+    "  -i, --id=ID          of this eventId\n"
+    "  -j, --json           the events themselves, one a line\n"
+    "  -c, --csv            comma-separated, with a heading and the event "
+    "last\n"
+    "\n"
+    "Colours come on a terminal only, and not where NO_COLOR is set.\n"
     "\n"
     "Examples:\n"
     "  bellhopctl log --follow --org hotel-1\n"
+    "  bellhopctl log --since 1h --type TaskCreated\n"
+    "  bellhopctl log --since 2026-11-24 --until 2026-11-25 --csv > day.csv\n"
     "  bellhopctl log -n 1000 --json | jq .payload\n",
     run};

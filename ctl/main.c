@@ -17,7 +17,12 @@
 #define BH_DEFAULT_CONF "/etc/bellhop/bellhop.conf"
 #endif
 
-static const struct bh_command *const commands[] = {&bh_cmd_token, &bh_cmd_log};
+static const struct bh_command *const commands[] = {
+    &bh_cmd_token,     &bh_cmd_log,    &bh_cmd_publish, &bh_cmd_prune,
+    &bh_cmd_hold,      &bh_cmd_backup, &bh_cmd_restore, &bh_cmd_verify,
+    &bh_cmd_summarize, &bh_cmd_keys,   &bh_cmd_stats,   &bh_cmd_disconnect,
+    &bh_cmd_deny,      &bh_cmd_domain, &bh_cmd_reload,  &bh_cmd_loglevel,
+};
 
 static void
 print_mistake(void *arg, const char *message)
@@ -37,6 +42,20 @@ bh_ctl_conf(const char *path)
             "BELLHOP_CONF\n",
             path);
     exit(EX_CONFIG);
+}
+
+int
+bh_ctl_writer(struct bh_store **out, const struct bh_conf *conf)
+{
+    struct bh_store *s;
+    int rc = bh_store_open_reader(&s, conf->log.path); /* lays none */
+
+    bh_store_close(s);
+    if (rc == -ENOENT) {
+        *out = NULL;
+        return rc;
+    }
+    return bh_store_open_writer(out, conf->log.path, conf->log.sync);
 }
 
 int
@@ -64,40 +83,60 @@ bh_ctl_number(const char *option, const char *text, int64_t min, int64_t max)
 static void
 print_help(void)
 {
-    fputs("Usage: bellhopctl [-c FILE] COMMAND [ARGUMENT]...\n"
-          "Look after Bellhop: tokens, and the log of events.\n"
-          "\n"
-          "  -c, --config=FILE  read FILE instead of $BELLHOP_CONF or\n"
-          "                     " BH_DEFAULT_CONF "\n"
-          "  -h, --help         print this and leave\n"
-          "  -V, --version      print the version and leave\n"
-          "\n"
-          "Commands:\n",
-          stdout);
+    fputs(
+        "Usage: bellhopctl [-c FILE] COMMAND [ARGUMENT]...\n"
+        "Look after Bellhop: tokens, keys, the log of events, and what runs.\n"
+        "\n"
+        "  -c, --config=FILE  read FILE instead of $BELLHOP_CONF or\n"
+        "                     " BH_DEFAULT_CONF "\n"
+        "  -h, --help         print this and leave\n"
+        "  -V, --version      print the version and leave\n"
+        "\n"
+        "Commands:\n",
+        stdout);
     for (size_t i = 0; i < bh_countof(commands); i++)
-        printf("  %-8s %s\n", commands[i]->name, commands[i]->what);
-    fputs("\n'bellhopctl COMMAND --help' explains one, with examples.\n",
-          stdout);
+        printf("  %-10s %s\n", commands[i]->name, commands[i]->what);
+    fputs("\n'bellhopctl help COMMAND' explains one, with examples.\n", stdout);
+}
+
+static const struct bh_command *
+find(const char *name)
+{
+    for (size_t i = 0; i < bh_countof(commands); i++)
+        if (strcmp(name, commands[i]->name) == 0) return commands[i];
+    fprintf(stderr,
+            "bellhopctl: there is no such command; 'bellhopctl --help' lists "
+            "them\n");
+    return NULL;
+}
+
+/* "help", "help COMMAND". */
+static int
+help(const char *name)
+{
+    const struct bh_command *c = name != NULL ? find(name) : NULL;
+
+    if (name == NULL)
+        print_help();
+    else if (c != NULL)
+        fputs(c->help, stdout);
+    return name == NULL || c != NULL ? EX_OK : EX_USAGE;
+}
+
+static bool
+wants_help(int argc, char **argv)
+{
+    return argc > 1 &&
+           (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0);
 }
 
 static int
 run(const char *conf, int argc, char **argv)
 {
-    for (size_t i = 0; i < bh_countof(commands); i++) {
-        const struct bh_command *c = commands[i];
-
-        if (strcmp(argv[0], c->name) != 0) continue;
-        if (argc > 1 &&
-            (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
-            fputs(c->help, stdout);
-            return EX_OK;
-        }
-        return c->run(c, conf, argc, argv);
-    }
-    fprintf(stderr,
-            "bellhopctl: there is no such command; 'bellhopctl --help' lists "
-            "them\n");
-    return EX_USAGE;
+    if (strcmp(argv[0], "help") == 0) return help(argv[1]);
+    const struct bh_command *c = find(argv[0]);
+    if (c == NULL) return EX_USAGE;
+    return wants_help(argc, argv) ? help(c->name) : c->run(c, conf, argc, argv);
 }
 
 int

@@ -25,6 +25,7 @@ static const struct option longs[] = {
     {"scope", required_argument, NULL, 's'},
     {"ttl", required_argument, NULL, 't'},
     {"kid", required_argument, NULL, 'k'},
+    {"jti", required_argument, NULL, 'j'},
     {NULL, 0, NULL, 0}};
 
 /* NULL, or what is wrong. */
@@ -40,6 +41,9 @@ take_option(struct bh_grant *g, struct lists *l, int option, const char *value)
         return NULL;
     case 'k':
         g->kid = value;
+        return NULL;
+    case 'j':
+        g->jti = value;
         return NULL;
     case 't':
         g->ttl_s = bh_ctl_number("--ttl", value, -TTL_MAX, TTL_MAX);
@@ -105,6 +109,7 @@ const struct bh_command bh_cmd_token = {
     "  --ttl=SECONDS    how long it is good for, 3600 unless said; negative: "
     "an\n"
     "                   expired one, for tests\n"
+    "  --jti=NAME       the token's own name, by which it can be denied\n"
     "  --kid=KEY        sign with this key; else the first that can\n"
     "\n"
     "Whoever has the token has its rights: keep it out of logs and histories.\n"

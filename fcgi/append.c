@@ -131,6 +131,17 @@ append_telemetry(struct bh_append *a, struct bh_group *group)
                                    bh_wall_ms() - group->days * DAY_MS);
 }
 
+static int
+append_deliveries(struct bh_append *a, struct bh_group *group)
+{
+    const struct bh_buf *b = &group->deliveries;
+
+    if (b->len == 0) return 0;
+    return bh_store_deliveries(a->store, (const struct bh_delivery *)b->p,
+                               b->len / sizeof(struct bh_delivery),
+                               group->deliveries_kept);
+}
+
 /* ---- the group ---- */
 
 static int
@@ -144,6 +155,7 @@ append_all(struct bh_append *a, struct bh_group *group)
     bh_list_each (l, &group->notes) {
         if (rc == 0) rc = append_note(a, bh_note_of(l));
     }
+    if (rc == 0) rc = append_deliveries(a, group);
     return rc < 0 ? rc : append_telemetry(a, group);
 }
 

@@ -8,6 +8,7 @@
 #include "conf.h"
 #include "reply.h"
 #include "request.h"
+#include "rules.h"
 #include "setup.h"
 #include "store.h"
 #include "worker.h"
@@ -27,7 +28,12 @@ struct bh_call {
     const struct bh_route *route;        /* NULL: there is none */
     const struct bh_conf_domain *domain; /* NULL: the route has none */
     const struct bh_claims *claims;      /* NULL: no token was asked for */
+    const struct bh_rules *rules;        /* the operator's; NULL: unknown */
     bool preflight;
+
+    /* For the log. */
+    size_t events;         /* published, or answered with */
+    char org[BH_WORD_MAX]; /* theirs, escaped; "many"; "" until known */
 
     struct bh_reply reply;
     bool parked; /* the broker has the request: nothing to answer */

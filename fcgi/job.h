@@ -29,6 +29,7 @@ struct bh_job {
     pthread_cond_t done;
     enum bh_job_state state;
     int refs;
+    int64_t queued_us; /* monotonic */
 
     struct bh_batch batch;
     struct bh_str domain; /* in the names below */

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "count.h"
@@ -68,18 +67,6 @@ ask_broker(struct bh_report *out, const char *socket)
 
 /* ---- what is here ---- */
 
-static uint64_t
-size_of(const char *path, const char *suffix)
-{
-    struct bh_buf name = BH_BUF_INIT;
-    struct stat st;
-
-    bh_buf_fmt(&name, "%s%s", path, suffix);
-    int rc = stat(bh_buf_cstr(&name), &st);
-    bh_buf_fini(&name);
-    return rc == 0 ? (uint64_t)st.st_size : 0;
-}
-
 static int
 look_at_log(struct bh_report *out, struct bh_call *call)
 {
@@ -90,7 +77,7 @@ look_at_log(struct bh_report *out, struct bh_call *call)
     if (rc == 0) rc = bh_store_extent(*call->log, &first, &last);
     if (rc < 0) return rc;
     out->local[BH_M_LOG_ROWS] = first > 0 ? (uint64_t)(last - first + 1) : 0;
-    out->local[BH_M_LOG_BYTES] = size_of(path, "") + size_of(path, "-wal");
+    out->local[BH_M_LOG_BYTES] = (uint64_t)bh_store_bytes(path);
     out->local[BH_M_LOG_SEQ] = (uint64_t)last;
     if (out->broker_up && (uint64_t)last > out->broker[BH_M_BROKER_HEAD])
         out->local[BH_M_LOG_LAG] =
@@ -142,7 +129,7 @@ bh_handle_prometheus(struct bh_call *call)
     struct bh_report *r = make_report(call);
 
     if (r == NULL) return;
+    bh_report_prometheus(bh_reply_json(&call->reply), r);
     call->reply.type = "text/plain; version=0.0.4; charset=utf-8";
-    bh_report_prometheus(&call->reply.body, r);
     bh_free(r);
 }

@@ -42,20 +42,29 @@ add_row(void *arg, const struct bh_event_row *row)
     if (out->len > 0) bh_buf_str(out, ",");
     bh_event_with_seq(out, row->body, row->seq);
     c->left--;
+    c->page->n++;
     c->last = row->seq;
     return !out->failed;
 }
 
-/* Why nothing after CURSOR can be given without a hole, or NULL. */
-static const char *
-find_gap(struct bh_store *log, const struct bh_cursor *cursor,
-         const struct bh_span *span)
+/* *GAP: why nothing after the cursor can be given without a hole, or NULL. */
+static int
+find_gap(struct bh_store *log, const struct bh_page_query *q,
+         const struct bh_span *span, const char **gap)
 {
-    if (cursor == NULL) return NULL;
+    const struct bh_cursor *cursor = q->cursor;
+    int64_t pruned = 0;
+
+    *gap = NULL;
+    if (cursor == NULL) return 0;
     if (strcmp(cursor->log_id, bh_store_log_id(log)) != 0 ||
-        cursor->seq > span->head)
-        return "log";
-    return cursor->seq < span->pruned ? "expired" : NULL;
+        cursor->seq > span->head) {
+        *gap = "log";
+        return 0;
+    }
+    int rc = bh_store_pruned(log, q->domain, q->org, &pruned);
+    if (rc == 0 && cursor->seq < pruned) *gap = "expired";
+    return rc;
 }
 
 /* The rows, then a look whether they were pruned while they were read. *SPAN is
@@ -74,7 +83,7 @@ read_rows(struct bh_page *page, struct bh_store *log,
                            q->limit + 1, add_row, &c);
 
     if (rc == 0) rc = bh_store_span(log, &after);
-    page->gap = find_gap(log, q->cursor, &after);
+    if (rc == 0) rc = find_gap(log, q, &after, &page->gap);
     *last = page->more || c.last > span->head ? c.last : span->head;
     return rc;
 }
@@ -90,11 +99,13 @@ bh_page_read(struct bh_page *page, struct bh_store *log,
     int rc = bh_store_span(log, &span);
     if (rc < 0) return rc;
     last = span.head;
-    page->gap = find_gap(log, q->cursor, &span);
-    if (page->gap == NULL) rc = read_rows(page, log, q, &span, &last);
+    rc = find_gap(log, q, &span, &page->gap);
+    if (rc == 0 && page->gap == NULL)
+        rc = read_rows(page, log, q, &span, &last);
     if (page->gap != NULL) {
         bh_buf_reset(&page->events);
         page->more = false;
+        page->n = 0;
         last = span.head;
     }
     bh_cursor_format(page->cursor, bh_store_log_id(log), last);

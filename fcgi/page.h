@@ -21,6 +21,7 @@ struct bh_page_query {
 
 struct bh_page {
     struct bh_buf events; /* the elements of a JSON array */
+    int n;                /* how many they are */
     bool more;
     const char *gap; /* "log", "expired", or NULL */
     char cursor[BH_CURSOR_MAX];

@@ -10,6 +10,7 @@
 #include "cursor.h"
 #include "json.h"
 #include "limit.h"
+#include "log.h"
 #include "turn.h"
 #include "writer.h"
 
@@ -38,6 +39,24 @@ shape_of(enum bh_media media, const struct bh_buf *body)
     return bh_json_member(text, "events", &events) ? ENVELOPE : SINGLE;
 }
 
+/* Before the batch goes on its way: what the line in the log says of it. */
+static void
+note_events(struct bh_call *call, const struct bh_batch *batch)
+{
+    struct bh_str org = batch->n > 0 ? batch->v[0].org : (struct bh_str){"", 0};
+    bool one = batch->n > 0;
+
+    call->events = batch->n;
+    for (size_t i = 1; i < batch->n; i++)
+        if (batch->v[i].org.len != org.len ||
+            memcmp(batch->v[i].org.p, org.p, org.len) != 0)
+            one = false;
+    if (one)
+        bh_log_word(call->org, sizeof call->org, org.p, org.len);
+    else
+        snprintf(call->org, sizeof call->org, "many");
+}
+
 static bool
 parse(struct bh_call *call, struct publish *p, const struct bh_buf *body)
 {
@@ -48,7 +67,10 @@ parse(struct bh_call *call, struct publish *p, const struct bh_buf *body)
         &p->batch, text,
         media == BH_MEDIA_NDJSON ? BH_FORM_NDJSON : BH_FORM_JSON, &errors);
 
-    if (rc == 0) p->shape = shape_of(media, body);
+    if (rc == 0) {
+        p->shape = shape_of(media, body);
+        note_events(call, &p->batch);
+    }
     if (rc == -EINVAL)
         bh_reply_refuse(&call->reply, BH_INVALID_EVENT, NULL, &errors);
     else if (rc < 0)

@@ -12,6 +12,9 @@
 #define BEACONS_MAX   1000
 #define BEACONS_MS    1000 /* they wait at most, for a commit to go with */
 
+#define DELIVERIES_MAX 20000 /* that wait to be recorded */
+#define DELIVERIES_MS  5000
+
 void
 bh_group_init(struct bh_group *g)
 {
@@ -25,7 +28,7 @@ bool
 bh_group_empty(const struct bh_group *g)
 {
     return bh_list_empty(&g->jobs) && bh_list_empty(&g->notes) &&
-           bh_list_empty(&g->beacons);
+           bh_list_empty(&g->beacons) && g->deliveries.len == 0;
 }
 
 void
@@ -41,7 +44,7 @@ bh_record_init(struct bh_record *r)
 bool
 bh_record_empty(const struct bh_record *r)
 {
-    return r->n_notes == 0 && r->n_beacons == 0;
+    return r->n_notes == 0 && r->n_beacons == 0 && r->deliveries.len == 0;
 }
 
 /* ---- refusals ---- */
@@ -135,6 +138,27 @@ bh_record_telemetry(struct bh_record *r, struct bh_link *beacons, int rows,
     return true;
 }
 
+/* ---- deliveries ---- */
+
+/* Where there is no room or no memory they are left out: it is a record for
+ * people, and incomplete by its nature. */
+void
+bh_record_deliveries(struct bh_record *r, const struct bh_job *job)
+{
+    struct bh_delivery d = {.took_us = bh_now_us() - job->queued_us};
+
+    if (r->deliveries_kept == 0) return;
+    if (r->deliveries.len == 0)
+        r->deliveries_due_at = bh_now_ms() + DELIVERIES_MS;
+    for (size_t i = 0; i < job->batch.n; i++) {
+        if (job->results[i].what != BH_STORED) continue;
+        if (r->deliveries.len >= DELIVERIES_MAX * sizeof d) return;
+        d.seq = job->results[i].seq;
+        d.woken = job->results[i].woken;
+        bh_buf_add(&r->deliveries, &d, sizeof d);
+    }
+}
+
 /* ---- out again ---- */
 
 void
@@ -143,8 +167,14 @@ bh_record_take(struct bh_record *r, struct bh_group *group, bool all,
 {
     move(&group->notes, &r->notes);
     r->n_notes = 0;
+    if (all || !bh_list_empty(&group->notes) ||
+        (r->deliveries.len > 0 && r->deliveries_due_at <= now_ms)) {
+        group->deliveries = r->deliveries; /* the memory goes with them */
+        group->deliveries_kept = r->deliveries_kept;
+        r->deliveries = (struct bh_buf)BH_BUF_INIT;
+    }
     if (!all && bh_list_empty(&group->notes) &&
-        bh_record_timeout(r, now_ms) != 0)
+        (r->n_beacons == 0 || r->due_at > now_ms))
         return;
     move(&group->beacons, &r->beacons);
     r->n_beacons = 0;
@@ -155,9 +185,14 @@ bh_record_take(struct bh_record *r, struct bh_group *group, bool all,
 int
 bh_record_timeout(const struct bh_record *r, int64_t now_ms)
 {
+    int64_t due = INT64_MAX;
+
     if (r->n_notes > 0) return 0;
-    if (r->n_beacons == 0) return -1;
-    return r->due_at > now_ms ? (int)(r->due_at - now_ms) : 0;
+    if (r->n_beacons > 0) due = r->due_at;
+    if (r->deliveries.len > 0 && r->deliveries_due_at < due)
+        due = r->deliveries_due_at;
+    if (due == INT64_MAX) return -1;
+    return due > now_ms ? (int)(due - now_ms) : 0;
 }
 
 void
@@ -168,4 +203,5 @@ bh_record_free(struct bh_group *group)
         bh_free(bh_note_of(l));
     }
     bh_beacons_free(&group->beacons);
+    bh_buf_fini(&group->deliveries);
 }

@@ -5,6 +5,7 @@
 
 #include "base.h"
 #include "beacon.h"
+#include "job.h"
 #include "list.h"
 #include "store.h"
 
@@ -22,10 +23,12 @@ struct bh_refusal_note {
 
 /* What goes into the log in one transaction. */
 struct bh_group {
-    struct bh_link jobs;    /* struct bh_job */
-    struct bh_link notes;   /* struct bh_refusal_note */
-    struct bh_link beacons; /* struct bh_beacon */
-    int rows, days;         /* of telemetry, kept */
+    struct bh_link jobs;      /* struct bh_job */
+    struct bh_link notes;     /* struct bh_refusal_note */
+    struct bh_link beacons;   /* struct bh_beacon */
+    int rows, days;           /* of telemetry, kept */
+    struct bh_buf deliveries; /* struct bh_delivery, one after the other */
+    int64_t deliveries_kept;
 };
 void bh_group_init(struct bh_group *g);
 bool bh_group_empty(const struct bh_group *g);
@@ -37,6 +40,9 @@ struct bh_record {
     int64_t allowance_at; /* monotonic */
     int64_t due_at;       /* of the beacons, when there are any */
     int rows, days;       /* of telemetry, to keep */
+    struct bh_buf deliveries;
+    int64_t deliveries_kept;   /* 0: none are wanted */
+    int64_t deliveries_due_at; /* when there are any */
 };
 void bh_record_init(struct bh_record *r);
 bool bh_record_empty(const struct bh_record *r);
@@ -49,6 +55,10 @@ bool bh_record_refusal(struct bh_record *r, const struct bh_refused *refused,
  */
 bool bh_record_telemetry(struct bh_record *r, struct bh_link *beacons, int rows,
                          int days);
+
+/* Remember what became of the events that JOB has stored. It goes with the next
+ * commit; where none comes for some seconds, by itself. */
+void bh_record_deliveries(struct bh_record *r, const struct bh_job *job);
 
 /* Move to GROUP what is due; ALL: there is a commit anyway. */
 void bh_record_take(struct bh_record *r, struct bh_group *group, bool all,

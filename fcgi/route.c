@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "clock.h"
+#include "orders.h"
 #include "cors.h"
 #include "count.h"
 #include "writer.h"
@@ -80,6 +82,13 @@ bh_route_methods(const struct bh_route *route)
     return route->method == BH_POST ? "POST, OPTIONS" : "GET, OPTIONS";
 }
 
+const char *
+bh_route_line(const struct bh_route *route)
+{
+    if (route->handler == bh_handle_publish) return BH_LINE_PUBLISH;
+    return route->handler == bh_handle_subscribe ? BH_LINE_SUBSCRIBE : NULL;
+}
+
 /* False, and refused, where the path leads nowhere. */
 static bool
 find(struct bh_call *call)
@@ -109,11 +118,39 @@ check_method(struct bh_call *call)
     return false;
 }
 
+/* Any "off" wins: the environment's, the configuration's, the operator's. */
 static bool
 check_domain(struct bh_call *call)
 {
-    if (call->domain == NULL || call->domain->enabled) return true;
-    bh_refuse(call, BH_DOMAIN_DISABLED, NULL);
+    const struct bh_conf_domain *d = call->domain;
+    const char *by = NULL;
+
+    if (d == NULL) return true;
+    if (d->off_by_environment)
+        by = "Switched off by ENABLE_<DOMAIN>_REALTIME_V2; fall back, try "
+             "later.";
+    else if (!d->enabled)
+        by = "Switched off in the configuration; fall back, try later.";
+    else if (bh_rules_off(call->rules,
+                          (struct bh_str){d->name, strlen(d->name)}))
+        by = "Switched off by bellhopctl domain disable; fall back, try later.";
+    if (by == NULL) return true;
+    bh_refuse(call, BH_DOMAIN_DISABLED, by);
+    return false;
+}
+
+/* After the token was found good, in the cache or not. */
+static bool
+check_revoked(struct bh_call *call)
+{
+    if (call->rules == NULL) {
+        bh_refuse(call, BH_LOG_UNAVAILABLE,
+                  "The deny list can't be read; try again after Retry-After.");
+        return false;
+    }
+    if (!bh_orders_revoked(call->rules, call->claims)) return true;
+    bh_reply_challenge(&call->reply, BH_TOKEN_INVALID,
+                       "The token has been revoked.");
     return false;
 }
 
@@ -124,7 +161,7 @@ check_token(struct bh_call *call)
     enum bh_refusal no = bh_auth_check(
         call->setup->auth, call->rq->authorization, &call->claims, &why);
 
-    if (no == BH_GRANTED) return true;
+    if (no == BH_GRANTED) return check_revoked(call);
     if (bh_refusal_status(no) == 401)
         bh_reply_challenge(&call->reply, no, why);
     else

@@ -12,6 +12,12 @@ const struct bh_route *bh_route_find(const struct bh_request *rq);
 /* The methods it knows as they stand in Allow. */
 const char *bh_route_methods(const struct bh_route *route);
 
+/* What a line about it in the log begins with; NULL: with nothing of its own.
+ */
+#define BH_LINE_PUBLISH   "RealtimePublish"
+#define BH_LINE_SUBSCRIBE "RealtimeSubscribe"
+const char *bh_route_line(const struct bh_route *route);
+
 /* Answer a call: run its handler, or refuse it. */
 void bh_route_run(struct bh_call *call);
 

@@ -15,8 +15,10 @@
 #include "clock.h"
 #include "log.h"
 #include "mem.h"
+#include "pass.h"
 #include "route.h"
 #include "sock.h"
+#include "tell.h"
 #include "thread.h"
 #include "turn.h"
 
@@ -82,29 +84,6 @@ accept_one(struct thread *t)
 /* ---- one request ---- */
 
 static void
-log_call(const struct bh_call *call, int64_t began_us)
-{
-    const struct bh_request *rq = call->rq;
-    const char *user = call->claims != NULL ? call->claims->user : "";
-    char path[BH_WORD_MAX], who[BH_WORD_MAX], origin[BH_WORD_MAX];
-    char ua[BH_WORD_MAX];
-    enum bh_level level =
-        call->reply.refusal == BH_INTERNAL ? BH_ERROR : BH_INFO;
-
-    if (call->parked || !bh_log_wants(level)) return;
-    bh_log(level,
-           "status=%d code=%s path='%s' user='%s' origin='%s' ua='%s' id=%s "
-           "us=%lld",
-           call->reply.status,
-           call->reply.refusal ? bh_refusal_word(call->reply.refusal) : "-",
-           bh_log_word(path, sizeof path, rq->path, strlen(rq->path)),
-           bh_log_word(who, sizeof who, user, strlen(user)),
-           bh_log_word(origin, sizeof origin, rq->origin, strlen(rq->origin)),
-           bh_log_word(ua, sizeof ua, rq->user_agent, strlen(rq->user_agent)),
-           rq->id, (long long)(bh_now_us() - began_us));
-}
-
-static void
 send_reply(FCGX_Request *r, struct bh_call *call)
 {
     struct bh_buf cors = BH_BUF_INIT;
@@ -132,7 +111,7 @@ let_go(FCGX_Request *r)
 
 static void
 answer(struct thread *t, FCGX_Request *r, struct bh_request *rq,
-       struct bh_setup *setup)
+       struct bh_setup *setup, const struct bh_rules *rules)
 {
     int64_t began_us = bh_now_us();
     struct bh_call call = {.worker = t->worker,
@@ -140,6 +119,7 @@ answer(struct thread *t, FCGX_Request *r, struct bh_request *rq,
                            .turn = t->turn,
                            .rq = rq,
                            .setup = setup,
+                           .rules = rules,
                            .connection = r->ipcFd,
                            .request_id = (uint16_t)r->requestId};
 
@@ -150,11 +130,21 @@ answer(struct thread *t, FCGX_Request *r, struct bh_request *rq,
     else if (rq->broken)
         FCGX_Free(r, 1);
     else {
-        log_call(&call, began_us);
+        bh_tell(&call, began_us);
         send_reply(r, &call);
     }
     bh_reply_fini(&call.reply);
     bh_claims_put(call.claims);
+}
+
+/* FD or, where a relay accepted it, what came over FD. */
+static int
+connection_of(int fd, const struct bh_setup *setup)
+{
+    bh_sock_read_timeout(fd, setup->conf->worker.io_timeout_ms);
+    fd = bh_pass_take(fd);
+    if (fd >= 0) bh_sock_read_timeout(fd, setup->conf->worker.io_timeout_ms);
+    return fd;
 }
 
 /* FD is libfcgi's from here on. PARAMS cut short pass for a request there, so
@@ -162,21 +152,24 @@ answer(struct thread *t, FCGX_Request *r, struct bh_request *rq,
 static void
 serve_one(struct thread *t, FCGX_Request *r, int fd)
 {
-    struct bh_setup *setup = bh_setup_get(&t->worker->setup);
+    struct bh_rules *rules;
     struct bh_request rq;
 
-    bh_sock_read_timeout(fd, setup->conf->worker.io_timeout_ms);
+    bh_orders_look(&t->worker->orders, &rules);
+    struct bh_setup *setup = bh_setup_get(&t->worker->setup);
+    fd = connection_of(fd, setup);
     r->ipcFd = fd;
     r->keepConnection = 1;
-    if (FCGX_Accept_r(r) == 0) {
+    if (fd >= 0 && FCGX_Accept_r(r) == 0) {
         /* One request per connection, whatever the web server asks. */
         r->keepConnection = 0;
         if (FCGX_GetError(r->in) != 0 || !bh_request_parse(&rq, r->envp, r->in))
             FCGX_Free(r, 1);
         else
-            answer(t, r, &rq, setup);
+            answer(t, r, &rq, setup, rules);
     }
     bh_setup_put(setup);
+    bh_rules_put(rules);
 }
 
 /* ---- the threads ---- */
@@ -190,7 +183,10 @@ run(void *arg)
     FCGX_InitRequest(&r, -1, 0);
     while (bh_turn_take(t->turn) && !is_stopping(t->worker)) {
         int fd = accept_one(t);
-        if (fd < 0) continue;
+        if (fd < 0) {
+            bh_orders_look(&t->worker->orders, NULL);
+            continue;
+        }
         bh_turn_begin(t->turn);
         serve_one(t, &r, fd);
         bh_turn_end(t->turn);

@@ -122,6 +122,7 @@ answer_from_log(struct bh_call *call, const struct bh_filter *f)
         struct bh_buf *out = bh_reply_json(&call->reply);
         bh_page_open_json(out, &page);
         bh_buf_str(out, "}");
+        call->events = (size_t)page.n;
         call->reply.retry_after = 1 + (int)bh_random_below(5);
         bh_count(BH_M_FROM_LOG, 1);
     }

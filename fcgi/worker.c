@@ -46,43 +46,10 @@ block_signals(sigset_t *wanted)
 /* ---- SIGHUP ---- */
 
 static void
-log_mistake(void *arg BH_UNUSED, const char *message)
-{
-    bh_log(BH_ERROR, "%s", message);
-}
-
-static bool
-differs(const char *a, const char *b)
-{
-    if (a == NULL || b == NULL) return a != b;
-    return strcmp(a, b) != 0;
-}
-
-static void
-warn_of_fixed(const struct bh_conf *was, const struct bh_conf *is)
-{
-    if (differs(was->log.path, is->log.path) || was->log.sync != is->log.sync ||
-        differs(was->broker.socket, is->broker.socket) ||
-        differs(was->worker.socket, is->worker.socket) ||
-        was->worker.threads != is->worker.threads)
-        bh_log(BH_WARN, "log, broker.socket, worker.socket and worker.threads "
-                        "change with a restart only");
-}
-
-static void
 reload(struct bh_worker *w)
 {
     bh_notify("RELOADING=1");
-    struct bh_setup *s = bh_setup_read(w->conf_path, log_mistake, NULL);
-
-    if (s == NULL)
-        bh_log(BH_ERROR, "the configuration and keys stay as they were");
-    else {
-        warn_of_fixed(w->first->conf, s->conf);
-        bh_log_level(s->conf->log_level);
-        bh_setup_replace(&w->setup, s);
-        bh_log(BH_NOTICE, "read %s and its keys again", w->conf_path);
-    }
+    bh_orders_reload(&w->orders);
     bh_notify("READY=1");
 }
 
@@ -132,7 +99,11 @@ init(struct bh_worker *w, int listener, const char *conf_path,
     w->wire = bh_wire_new(conf->broker.socket);
     w->writer =
         bh_writer_new(conf->log.path, conf->log.sync, conf->broker.socket);
+    if (w->writer != NULL)
+        bh_writer_deliveries(w->writer, conf->log.deliveries_kept);
     w->rates = open_rates(conf);
+    if (bh_orders_init(&w->orders, conf_path, w->first, &w->setup) < 0)
+        return false;
     return w->wire != NULL && w->writer != NULL && w->rates != NULL;
 }
 
@@ -143,6 +114,7 @@ fini(struct bh_worker *w)
     if (w->wire != NULL) bh_counts_send(w->wire);
     bh_wire_free(w->wire);
     bh_rates_close(w->rates);
+    bh_orders_fini(&w->orders);
     bh_setup_slot_fini(&w->setup);
     bh_setup_put(w->first);
 }

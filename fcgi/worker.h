@@ -4,6 +4,7 @@
 #define BH_WORKER_H
 
 #include "base.h"
+#include "orders.h"
 #include "rates.h"
 #include "setup.h"
 #include "store.h"
@@ -17,6 +18,7 @@ struct bh_worker {
      * start, whatever is reread: their strings are this one's. */
     struct bh_setup *first;
     struct bh_setup_slot setup;
+    struct bh_orders orders;
     struct bh_wire *wire;
     struct bh_writer *writer;
     struct bh_rates *rates;

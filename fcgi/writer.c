@@ -49,6 +49,7 @@ bh_job_new(struct bh_batch *batch, struct bh_str domain, const char *publisher)
     pthread_cond_init(&job->done, &attr);
     pthread_condattr_destroy(&attr);
     job->refs = 1;
+    job->queued_us = bh_now_us();
     job->outcome = BH_LOG_UNAVAILABLE;
     job->batch = *batch;
     memset(batch, 0, sizeof *batch);
@@ -91,21 +92,6 @@ take(struct bh_writer *w, struct bh_group *group)
     return left;
 }
 
-static void
-settle(struct bh_writer *w, struct bh_link *jobs)
-{
-    bh_list_each_safe (l, next, jobs) {
-        struct bh_job *job = bh_job_of(l);
-        bh_list_del(l);
-        pthread_mutex_lock(&w->lock);
-        job->state = BH_JOB_DONE;
-        pthread_cond_signal(&job->done);
-        bool last = --job->refs == 0;
-        pthread_mutex_unlock(&w->lock);
-        if (last) job_free(job);
-    }
-}
-
 static bool
 has_stored(const struct bh_job *job)
 {
@@ -113,6 +99,22 @@ has_stored(const struct bh_job *job)
     for (size_t i = 0; i < job->batch.n; i++)
         if (job->results[i].what == BH_STORED) return true;
     return false;
+}
+
+static void
+settle(struct bh_writer *w, struct bh_link *jobs)
+{
+    bh_list_each_safe (l, next, jobs) {
+        struct bh_job *job = bh_job_of(l);
+        bh_list_del(l);
+        pthread_mutex_lock(&w->lock);
+        if (has_stored(job)) bh_record_deliveries(&w->record, job);
+        job->state = BH_JOB_DONE;
+        pthread_cond_signal(&job->done);
+        bool last = --job->refs == 0;
+        pthread_mutex_unlock(&w->lock);
+        if (last) job_free(job);
+    }
 }
 
 /* Store a group; what the broker has nothing to say about is settled. */
@@ -298,6 +300,14 @@ bh_writer_submit(struct bh_writer *w, struct bh_job *job)
 }
 
 /* ---- what is put on record without waiting ---- */
+
+void
+bh_writer_deliveries(struct bh_writer *w, int64_t keep)
+{
+    pthread_mutex_lock(&w->lock);
+    w->record.deliveries_kept = keep;
+    pthread_mutex_unlock(&w->lock);
+}
 
 void
 bh_writer_record(struct bh_writer *w, const struct bh_refused *r, int64_t keep)

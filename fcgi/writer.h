@@ -37,6 +37,8 @@ enum bh_refusal bh_writer_submit(struct bh_writer *w, struct bh_job *job);
  * dropped where there are too many. */
 void bh_writer_record(struct bh_writer *w, const struct bh_refused *r,
                       int64_t keep);
+/* Record what becomes of each event, the newest KEEP of them; 0: don't. */
+void bh_writer_deliveries(struct bh_writer *w, int64_t keep);
 /* How many were dropped since the start. */
 unsigned long bh_writer_dropped(struct bh_writer *w);
 

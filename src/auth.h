@@ -15,6 +15,7 @@
 struct bh_claims {
     const char *user;
     const char *org;     /* NULL: no org */
+    const char *jti;     /* the token's own name; NULL: none that is usable */
     bool all_properties; /* no `properties` claim */
     size_t n_properties; /* sorted by strcmp, no doubles */
     const char *const *properties;
@@ -49,6 +50,7 @@ struct bh_grant {
     size_t n_properties;
     const char *const *scopes;
     size_t n_scopes;
+    const char *jti; /* NULL: no claim */
     int64_t ttl_s;   /* may be negative */
     const char *kid; /* NULL: the first key that can sign */
 };

@@ -16,7 +16,7 @@
  * known by their offsets, since it moves as it grows. */
 struct draft {
     struct bh_buf text;
-    size_t user, org; /* org SIZE_MAX: none */
+    size_t user, org, jti; /* the last two SIZE_MAX: none */
     bool all_properties;
     size_t properties[BH_PROPERTIES_MAX];
     size_t n_properties;
@@ -96,6 +96,19 @@ read_org(struct draft *d, const struct bh_conf *conf, struct bh_str payload)
     d->org = SIZE_MAX;
     if (!bh_json_member(payload, conf->token.claim_org, &value)) return 0;
     return read_name(d, value, &d->org);
+}
+
+/* One that isn't a name can't be on the deny list, and hurts nobody. */
+static int
+read_jti(struct draft *d, const struct bh_conf *conf BH_UNUSED,
+         struct bh_str payload)
+{
+    struct bh_str value;
+
+    d->jti = SIZE_MAX;
+    if (!bh_json_member(payload, "jti", &value)) return 0;
+    int rc = read_name(d, value, &d->jti);
+    return rc == -ENOMEM ? rc : 0;
 }
 
 static int
@@ -218,6 +231,7 @@ read_own(struct draft *d, const struct bh_conf *conf, struct bh_str payload,
                    "without control characters."},
         {read_properties, "The token's properties aren't an array of at most "
                           "256 texts, each of 1 to 128 bytes."},
+        {read_jti, NULL},
         {read_scope, "The token's scope is neither a text nor an array of "
                      "texts."},
     };
@@ -267,6 +281,7 @@ finish(const struct draft *d)
     h->claims = (struct bh_claims){
         .user = text + d->user,
         .org = d->org != SIZE_MAX ? text + d->org : NULL,
+        .jti = d->jti != SIZE_MAX ? text + d->jti : NULL,
         .all_properties = d->all_properties,
         .n_properties = sort_properties(properties, d->n_properties),
         .properties = properties,

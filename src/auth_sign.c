@@ -59,6 +59,7 @@ check_grant(const struct bh_grant *g, char *err, size_t size)
     return check_names(&g->user, 1, "the user", err, size) &&
            check_names(&g->org, g->org != NULL, "the organisation", err,
                        size) &&
+           check_names(&g->jti, g->jti != NULL, "the jti", err, size) &&
            check_names(g->properties, g->n_properties, "a property", err,
                        size) &&
            check_names(g->scopes, g->n_scopes, "a scope", err, size);
@@ -106,6 +107,7 @@ write_claims(struct bh_buf *b, const struct bh_conf *conf,
     if (__builtin_add_overflow(now_s, g->ttl_s, &exp_s)) return false;
     add_string(b, conf->token.claim_user, g->user);
     if (g->org != NULL) add_string(b, conf->token.claim_org, g->org);
+    if (g->jti != NULL) add_string(b, "jti", g->jti);
     if (g->properties != NULL)
         add_properties(b, conf->token.claim_properties, g);
     if (g->n_scopes > 0) add_scopes(b, conf->token.claim_scope, g);

@@ -42,11 +42,17 @@
 #define BH_GROUP_MAX  4096 /* events in one transaction of the writer */
 #define BH_ANSWER_MAX (4 * 1024 * 1024) /* soft: events in one answer */
 
+/* What an operator says. */
+#define BH_DENIED_MAX   10000 /* entries of the deny list */
+#define BH_REASON_MAX   256   /* why one is there */
+#define BH_SWITCHES_MAX 4096  /* domains that were ever switched */
+
 /* Between worker and broker. */
-#define BH_MSG_MAX        65536 /* one message */
-#define BH_ERROR_TEXT_MAX 256   /* the words of an ERROR */
-#define BH_KEYS_MAX       16    /* keys in one configuration */
-#define BH_KEY_FILE_MAX   16384
-#define BH_SECRET_MIN     32 /* HS256's secret; HS512's is twice that */
+#define BH_MSG_MAX         65536 /* one message */
+#define BH_ERROR_TEXT_MAX  256   /* the words of an ERROR */
+#define BH_RELOAD_TEXT_MAX 4096  /* the words of a RELOADED */
+#define BH_KEYS_MAX        16    /* keys in one configuration */
+#define BH_KEY_FILE_MAX    16384
+#define BH_SECRET_MIN      32 /* HS256's secret; HS512's is twice that */
 
 #endif

@@ -40,6 +40,7 @@ check_claims(const struct bh_conf *c, struct bh_mistakes *m)
                            "nbf",
                            "iat",
                            "iss",
+                           "jti",
                            "aud"};
 
     for (size_t i = 0; i < 4; i++)
@@ -63,7 +64,10 @@ check_whole(struct bh_conf *c, struct bh_mistakes *m)
                        "domain \"tasks\" { }");
     check_claims(c, m);
     for (size_t i = 0; i < c->n_domains; i++)
-        if (switched_off(c->domains[i].name, m)) c->domains[i].enabled = false;
+        if (switched_off(c->domains[i].name, m)) {
+            c->domains[i].off_by_environment = true;
+            c->domains[i].enabled = false;
+        }
 }
 
 /* ---- the file ---- */

@@ -20,7 +20,8 @@ struct bh_conf_key {
 struct bh_conf_domain {
     char *name;
     bool enabled; /* false also by ENABLE_<DOMAIN>_REALTIME_V2=false */
-    bool legacy;  /* the retired poll answers {"events":[]} instead of 410 */
+    bool off_by_environment; /* then that is why */
+    bool legacy; /* the retired poll answers {"events":[]} instead of 410 */
 };
 
 struct bh_conf {
@@ -30,6 +31,7 @@ struct bh_conf {
     struct {
         char *path;
         enum bh_sync sync;
+        int deliveries_kept; /* rows; 0: none are written */
     } log;
     struct {
         char *socket;
@@ -66,6 +68,7 @@ struct bh_conf {
         char *issuer, *audience; /* NULL: not checked */
         int leeway_s;            /* for nbf only */
         int cache;               /* verified tokens remembered */
+        int life_s;              /* the longest that one is good for */
         char *claim_user, *claim_org, *claim_properties, *claim_scope;
     } token;
     struct {
@@ -96,6 +99,19 @@ const struct bh_conf_domain *bh_conf_domain(const struct bh_conf *c,
                                             const char *name, size_t len);
 /* Whether NAME is [a-z][a-z0-9-]{0,31}. */
 bool bh_domain_valid(const char *name, size_t len);
+
+/*
+ * IS was read while WAS is in force: give back to it what a running process
+ * can't change (sockets, the log, threads) and append the names of the options
+ * that differ to NAMES. False where there is no memory; use WAS on then.
+ */
+bool bh_conf_keep_fixed(struct bh_conf *is, const struct bh_conf *was,
+                        struct bh_buf *names);
+
+/* Where key "KID" { … } stands in the file at PATH: bytes FROM to TO. False: it
+ * isn't there, or the file can't be read. */
+bool bh_conf_find_key(const char *path, const char *kid, size_t *from,
+                      size_t *to);
 
 /* For the test that compares table and sample: each option as "section.name"
  * (or "name"), in the table's order. */

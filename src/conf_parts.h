@@ -33,6 +33,7 @@ struct bh_option {
     int64_t unit;    /* the number is multiplied by it after the bounds */
     const char *def; /* as it would stand in the file, a list's by spaces;
                         NULL: must be given */
+    bool fixed;      /* a running process can't change it */
     bh_option_check *check; /* of each text value that is not empty, or NULL */
 };
 

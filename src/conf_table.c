@@ -138,12 +138,13 @@ check_origin(const char *s)
 /* clang-format off */
 const struct bh_option bh_option_table[] = {
     {"", "log_level", .kind = BH_OPTION_LEVEL, AT(log_level), .def = "notice"},
-    {"", "syslog", .kind = BH_OPTION_BOOL, AT(syslog), .def = "false"},
+    {"", "syslog", .kind = BH_OPTION_BOOL, AT(syslog), .def = "false", .fixed = true},
 
-    {"log", "path", .kind = BH_OPTION_PATH, AT(log.path), .def = "/var/lib/bellhop/events.db", .check = check_path},
-    {"log", "sync", .kind = BH_OPTION_SYNC, AT(log.sync), .def = "full"},
+    {"log", "path", .kind = BH_OPTION_PATH, AT(log.path), .def = "/var/lib/bellhop/events.db", .check = check_path, .fixed = true},
+    {"log", "sync", .kind = BH_OPTION_SYNC, AT(log.sync), .def = "full", .fixed = true},
+    {"log", "deliveries_kept", INT(0, 100000000, 1), AT(log.deliveries_kept), .def = "0", .fixed = true},
 
-    {"broker", "socket", .kind = BH_OPTION_SOCKET, AT(broker.socket), .def = "/run/bellhop/broker.sock", .check = check_path},
+    {"broker", "socket", .kind = BH_OPTION_SOCKET, AT(broker.socket), .def = "/run/bellhop/broker.sock", .check = check_path, .fixed = true},
     {"broker", "users", .kind = BH_OPTION_LIST, LIST_AT(broker.users, broker.n_users), .def = "www-data", .check = check_plain},
     {"broker", "buffer_events", INT(1, 100000, 1), AT(broker.buffer_events), .def = "200"},
     {"broker", "buffer_seconds", INT(1, 3600, 1000), AT(broker.buffer_ms), .def = "25"},
@@ -159,8 +160,8 @@ const struct bh_option bh_option_table[] = {
     {"broker", "channels", INT(1, 100000000, 1), AT(broker.channels), .def = "1200000"},
     {"broker", "channel_idle_seconds", INT(1, 86400, 1000), AT(broker.channel_idle_ms), .def = "120"},
 
-    {"worker", "socket", .kind = BH_OPTION_SOCKET, AT(worker.socket), .def = "", .check = check_path},
-    {"worker", "threads", INT(1, 256, 1), AT(worker.threads), .def = "8"},
+    {"worker", "socket", .kind = BH_OPTION_SOCKET, AT(worker.socket), .def = "", .check = check_path, .fixed = true},
+    {"worker", "threads", INT(1, 256, 1), AT(worker.threads), .def = "8", .fixed = true},
     {"worker", "io_timeout_seconds", INT(1, 600, 1000), AT(worker.io_timeout_ms), .def = "30"},
     {"worker", "refusals_kept", INT(0, 10000000, 1), AT(worker.refusals_kept), .def = "10000"},
 
@@ -180,6 +181,7 @@ const struct bh_option bh_option_table[] = {
     {"token", "audience", .kind = BH_OPTION_STR, AT(token.audience), .def = "", .check = check_text},
     {"token", "leeway_seconds", INT(0, 300, 1), AT(token.leeway_s), .def = "30"},
     {"token", "cache", INT(0, 1000000, 1), AT(token.cache), .def = "10000"},
+    {"token", "life_seconds", INT(60, 315360000, 1), AT(token.life_s), .def = "604800"},
     {"token", "claim_user", .kind = BH_OPTION_STR, AT(token.claim_user), .def = "sub", .check = check_word},
     {"token", "claim_org", .kind = BH_OPTION_STR, AT(token.claim_org), .def = "orgId", .check = check_word},
     {"token", "claim_properties", .kind = BH_OPTION_STR, AT(token.claim_properties), .def = "properties", .check = check_word},

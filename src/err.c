@@ -70,10 +70,18 @@ bh_status_phrase(int status)
 void
 bh_refusal_body(struct bh_buf *out, enum bh_refusal r)
 {
+    bh_refusal_body_saying(out, r, NULL);
+}
+
+void
+bh_refusal_body_saying(struct bh_buf *out, enum bh_refusal r,
+                       const char *detail)
+{
     /* The table's words need no escaping; a test sees to it. */
     bh_buf_fmt(out,
                "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,"
                "\"detail\":\"%s\",\"code\":\"%s\"}",
-               bh_refusal_title(r), bh_refusal_status(r), bh_refusal_next(r),
+               bh_refusal_title(r), bh_refusal_status(r),
+               detail != NULL ? detail : bh_refusal_next(r),
                bh_refusal_word(r));
 }

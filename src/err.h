@@ -76,5 +76,8 @@ const char *bh_status_phrase(int status);
  * from outside, so the broker, which knows no JSON, can use it too.
  */
 void bh_refusal_body(struct bh_buf *out, enum bh_refusal r);
+/* With another detail: plain words of ours, or NULL for the standard one. */
+void bh_refusal_body_saying(struct bh_buf *out, enum bh_refusal r,
+                            const char *detail);
 
 #endif

@@ -30,7 +30,11 @@
     X(ERROR, 8, "broker", "why the connection ends")                           \
     X(STATS, 9, "worker", "what do you count")                                 \
     X(STATED, 10, "broker", "all figures")                                     \
-    X(COUNT, 11, "worker", "what it has counted since the last COUNT")
+    X(COUNT, 11, "worker", "what it has counted since the last COUNT")         \
+    X(END, 12, "bellhopctl", "end the requests of an org or a user")           \
+    X(ENDED, 13, "broker", "how many were ended")                              \
+    X(RELOAD, 14, "bellhopctl", "read again what has changed")                 \
+    X(RELOADED, 15, "broker", "done, or what is wrong")
 
 enum bh_op {
 #define BH_OP_ENUM(sym, num, from, what) BH_OP_##sym = num,
@@ -134,6 +138,47 @@ bool bh_counts_decode(struct bh_reader *r, struct bh_counts *m);
 /* All of a report but its local figures. */
 void bh_stated_encode(struct bh_buf *b, const struct bh_report *m);
 bool bh_stated_decode(struct bh_reader *r, struct bh_report *m);
+
+/* ---- proto_control.c: what an operator says ---- */
+
+/* End who waits in ORG: all, or USER alone; in all domains, or in DOMAIN. */
+struct bh_end {
+    uint32_t tag;              /* comes back in ENDED */
+    struct bh_str domain, org; /* domain may be empty */
+    struct bh_str user;        /* may be empty */
+};
+void bh_end_encode(struct bh_buf *b, const struct bh_end *m);
+bool bh_end_decode(struct bh_reader *r, struct bh_end *m);
+
+struct bh_ended {
+    uint32_t tag;
+    uint32_t n;
+};
+void bh_ended_encode(struct bh_buf *b, const struct bh_ended *m);
+bool bh_ended_decode(struct bh_reader *r, struct bh_ended *m);
+
+enum bh_reload_what {
+    BH_RELOAD_CONF = 1, /* the configuration, and the rules */
+    BH_RELOAD_RULES = 2 /* the log's tables and the control page alone */
+};
+struct bh_reload {
+    uint32_t tag;
+    uint8_t what; /* enum bh_reload_what */
+};
+void bh_reload_encode(struct bh_buf *b, const struct bh_reload *m);
+bool bh_reload_decode(struct bh_reader *r, struct bh_reload *m);
+
+/* TEXT has lines: what is wrong where it isn't OK (all is as it was then),
+ * else what takes effect at a restart only. What is too long is cut. */
+struct bh_reloaded {
+    uint32_t tag;
+    bool ok;
+    uint32_t ended; /* requests that were ended by it */
+    struct bh_str text;
+    struct bh_str log; /* the file that is followed, from the root; or "" */
+};
+void bh_reloaded_encode(struct bh_buf *b, const struct bh_reloaded *m);
+bool bh_reloaded_decode(struct bh_reader *r, struct bh_reloaded *m);
 
 void bh_error_encode(struct bh_buf *b, const char *text);
 bool bh_error_decode(struct bh_reader *r, struct bh_str *text);

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "log.h"
 #include "mem.h"
 
 /* INDEXED BY: the channel's index whatever ANALYZE may have told SQLite. */
@@ -32,6 +33,14 @@ static const char *const sql[BH_Q_COUNT] = {
     [BH_Q_BETWEEN] = "SELECT 1 FROM events INDEXED BY events_channel"
                      " WHERE domain = ?1 AND org_id = ?2"
                      " AND seq > ?3 AND seq <= ?4 LIMIT 1",
+    [BH_Q_DENIED] = "SELECT kind, value, org_id, until, reason, created_at"
+                    " FROM denied ORDER BY kind, value, org_id",
+    [BH_Q_SWITCHES] = "SELECT domain, enabled, changed_at"
+                      " FROM domain_switches ORDER BY domain",
+    [BH_Q_PRUNED_OF] =
+        "SELECT max(coalesce((SELECT pruned_seq FROM holds WHERE org_id = ?2),"
+        " (SELECT pruned_seq FROM log)), coalesce((SELECT seq FROM pruned"
+        " WHERE domain = ?1 AND org_id = ?2), 0))",
     [BH_Q_BEGIN] = "BEGIN IMMEDIATE",
     [BH_Q_COMMIT] = "COMMIT",
     [BH_Q_ROLLBACK] = "ROLLBACK",
@@ -54,9 +63,26 @@ static const char *const sql[BH_Q_COUNT] = {
                        " (SELECT max(id) FROM telemetry) - ?1",
     [BH_Q_TELL_AGE] = "DELETE FROM telemetry WHERE id IN (SELECT id FROM"
                       " telemetry WHERE at < ?1 ORDER BY at LIMIT 1000)",
-    [BH_Q_OLDEST] = "SELECT seq, stored_at FROM events ORDER BY seq",
-    [BH_Q_PRUNE] = "DELETE FROM events WHERE seq <= ?1",
-    [BH_Q_PRUNED] = "UPDATE log SET pruned_seq = max(pruned_seq, ?1)",
+    [BH_Q_DENY] = "INSERT OR REPLACE INTO denied (kind, value, org_id, until,"
+                  " reason, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    [BH_Q_DENIED_ENDED] = "DELETE FROM denied"
+                          " WHERE until > 0 AND until <= ?1",
+    [BH_Q_DENIED_COUNT] = "SELECT count(*) FROM denied",
+    [BH_Q_UNDENY] = "DELETE FROM denied"
+                    " WHERE kind = ?1 AND value = ?2 AND org_id = ?3",
+    [BH_Q_SWITCH] = "INSERT OR REPLACE INTO domain_switches"
+                    " (domain, enabled, changed_at) VALUES (?1, ?2, ?3)",
+    [BH_Q_HOUR] = "INSERT OR IGNORE INTO hours (hour, first_seq)"
+                  " VALUES (?1, ?2)",
+    [BH_Q_AGAIN] = "INSERT INTO duplicates (hour, domain, org_id, publisher,"
+                   " n, last_at, last_seq) VALUES (?1, ?2, ?3, ?4, 1, ?5, ?6)"
+                   " ON CONFLICT DO UPDATE SET n = n + 1,"
+                   " last_at = excluded.last_at, last_seq = excluded.last_seq",
+    [BH_Q_DELIVERY] = "INSERT OR REPLACE INTO deliveries (seq, woken, took)"
+                      " VALUES (?1, ?2, ?3)",
+    [BH_Q_DELIVERY_ROWS] = "DELETE FROM deliveries WHERE seq IN (SELECT seq"
+                           " FROM deliveries WHERE seq <= ?1 ORDER BY seq"
+                           " LIMIT ?2)",
 };
 
 /* The words of this thread's last failed open, whose handle is gone. */
@@ -186,6 +212,20 @@ bh_store_number(struct bh_store *s, const char *text, int64_t *out)
     return sqlite3_finalize(q) == SQLITE_OK ? 0 : bh_store_fail(s);
 }
 
+int
+bh_store_prepare(struct bh_store *s, sqlite3_stmt **q, const char *text)
+{
+    if (sqlite3_prepare_v2(s->db, text, -1, q, NULL) == SQLITE_OK) return 0;
+    return bh_store_fail(s);
+}
+
+int
+bh_store_once(struct bh_store *s, sqlite3_stmt *q, int64_t *out)
+{
+    if (sqlite3_step(q) == SQLITE_ROW && out) *out = sqlite3_column_int64(q, 0);
+    return sqlite3_finalize(q) == SQLITE_OK ? 0 : bh_store_fail(s);
+}
+
 static int
 prepare(struct bh_store *s, int count)
 {
@@ -209,13 +249,28 @@ lock_in_place(const struct bh_store *s)
            ours.st_dev == there.st_dev && ours.st_ino == there.st_ino;
 }
 
+/* What an admin's command lays as root is the log's owner's, so that the
+ * workers can use it; SQLite does the same with its files. */
+static void
+give_lock(const struct bh_store *s)
+{
+    struct stat log, lock;
+
+    if (geteuid() != 0 || stat(s->path, &log) != 0 || log.st_uid == 0) return;
+    if (fstat(s->lock_fd, &lock) != 0 || lock.st_uid != 0) return;
+    if (fchown(s->lock_fd, log.st_uid, log.st_gid) != 0)
+        bh_log(BH_WARN, "%s: can't give it to the log's owner", s->lock_path);
+}
+
 int
 bh_store_lock(struct bh_store *s)
 {
     for (;;) {
-        if (s->lock_fd < 0)
+        bool fresh = s->lock_fd < 0;
+        if (fresh)
             s->lock_fd = open(s->lock_path,
                               O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0660);
+        if (fresh && s->lock_fd >= 0) give_lock(s);
         if (s->lock_fd < 0)
             return bh_store_say(s, -errno, "can't open the lock file %s: %s",
                                 s->lock_path, strerror(errno));
@@ -326,8 +381,8 @@ settle(struct bh_store *s, int queries)
     return rc < 0 ? rc : prepare(s, queries);
 }
 
-static struct bh_store *
-new_store(const char *path, bool writer)
+struct bh_store *
+bh_store_new(const char *path, bool writer)
 {
     struct bh_store *s = bh_zalloc(sizeof *s);
     size_t len = strlen(path);
@@ -379,7 +434,7 @@ count_frames(void *arg, sqlite3 *db BH_UNUSED, const char *name BH_UNUSED,
 int
 bh_store_open_writer(struct bh_store **out, const char *path, enum bh_sync sync)
 {
-    struct bh_store *s = new_store(path, true);
+    struct bh_store *s = bh_store_new(path, true);
 
     if (!s) return no_memory(out);
     int rc = bh_store_lock(s);
@@ -395,13 +450,24 @@ bh_store_open_writer(struct bh_store **out, const char *path, enum bh_sync sync)
 int
 bh_store_open_reader(struct bh_store **out, const char *path)
 {
-    struct bh_store *s = new_store(path, false);
+    struct bh_store *s = bh_store_new(path, false);
 
     if (!s) return no_memory(out);
     int rc = open_file(s, SQLITE_OPEN_READONLY);
     if (rc == 0) rc = bh_store_execute(s, "PRAGMA query_only = ON");
-    if (rc == 0) rc = bh_store_check(s);
+    if (rc == 0) rc = bh_store_check(s, false);
     if (rc == 0) rc = settle(s, BH_Q_READS);
+    return opened(out, s, rc);
+}
+
+int
+bh_store_open_copy(struct bh_store **out, const char *path)
+{
+    struct bh_store *s = bh_store_new(path, false);
+
+    if (!s) return no_memory(out);
+    int rc = open_file(s, SQLITE_OPEN_READONLY);
+    if (rc == 0) rc = bh_store_check(s, true);
     return opened(out, s, rc);
 }
 

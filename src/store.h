@@ -17,6 +17,7 @@
 
 #include "base.h"
 #include "buf.h"
+#include "rules.h"
 
 struct bh_store;
 
@@ -86,10 +87,29 @@ int bh_store_telemetry(struct bh_store *s, const struct bh_telemetry *t);
 int bh_store_telemetry_keep(struct bh_store *s, int64_t rows,
                             int64_t before_ms);
 
-/* Delete events with stored_at < BEFORE_MS, oldest first, at most LIMIT; the
- * highest seq that went is remembered (bh_span.pruned). *N: how many went. Ends
- * at the first event that is younger, should the clock have been put back. */
-int bh_store_prune(struct bh_store *s, int64_t before_ms, int limit, int *n);
+/* What became of an event. WOKEN < 0: nobody knows. Of an event that isn't
+ * there any more nothing is kept. */
+struct bh_delivery {
+    int64_t seq, woken;
+    int64_t took_us;
+};
+/* The newest KEEP rows are kept; a surplus goes bit by bit. */
+int bh_store_deliveries(struct bh_store *s, const struct bh_delivery *v,
+                        size_t n, int64_t keep);
+
+/* Refuse the tokens of a name; the same entry again replaces the first. Entries
+ * that have ended go. -EDQUOT, and take the transaction back, where there are
+ * more than BH_DENIED_MAX. */
+struct bh_denied {
+    enum bh_denied_kind kind;
+    struct bh_str value, org;  /* org may be empty: of any */
+    int64_t until, created_at; /* wall clock, ms; until 0: for good */
+    struct bh_str reason;
+};
+int bh_store_deny(struct bh_store *s, const struct bh_denied *d);
+int bh_store_undeny(struct bh_store *s, enum bh_denied_kind kind,
+                    struct bh_str value, struct bh_str org, bool *found);
+int bh_store_switch(struct bh_store *s, struct bh_str domain, bool enabled);
 
 /* Commit, checkpoint where the WAL has grown, release the lock. After a
  * failure nothing of the transaction is stored and the lock is released. */
@@ -100,12 +120,22 @@ void bh_store_rollback(struct bh_store *s);
 
 struct bh_span {
     int64_t head;   /* the last seq; 0 in a new log */
-    int64_t pruned; /* the highest seq ever pruned; 0 if none */
+    int64_t pruned; /* the highest seq ever pruned from all; 0 if none */
 };
 int bh_store_span(struct bh_store *s, struct bh_span *out);
+/* *SEQ: of this channel nothing may be left up to here. It was pruned with the
+ * whole log or by itself, or held back from that. */
+int bh_store_pruned(struct bh_store *s, struct bh_str domain, struct bh_str org,
+                    int64_t *seq);
+
+/* *SEQ: the highest seq ever pruned from anybody. */
+int bh_store_pruned_any(struct bh_store *s, int64_t *seq);
 
 /* The lowest and the highest seq that is stored; 0 and 0 in an empty log. */
 int bh_store_extent(struct bh_store *s, int64_t *first, int64_t *last);
+
+/* Of the file and its WAL; 0 where there is none. */
+int64_t bh_store_bytes(const char *path);
 
 /* *CHANGED: another connection has committed since the last call (PRAGMA
  * data_version). Cheap enough for ten times a second. */
@@ -136,6 +166,15 @@ int bh_store_page(struct bh_store *s, struct bh_str domain, struct bh_str org,
 /* *SEQ: the last seq whose stored_at is before WALL_MS, looking back from the
  * head; 0 if there is none. Assumes stored_at hardly ever goes back. */
 int bh_store_before(struct bh_store *s, int64_t wall_ms, int64_t *seq);
+/* The deny list as it stands, and what was said of each domain; return false to
+ * stop. */
+typedef bool bh_denied_fn(void *arg, const struct bh_denied *d);
+int bh_store_denied(struct bh_store *s, bh_denied_fn *fn, void *arg);
+typedef bool bh_switch_fn(void *arg, struct bh_str domain, bool enabled,
+                          int64_t changed_at);
+int bh_store_switches(struct bh_store *s, bh_switch_fn *fn, void *arg);
+/* Both as rules, without what has ended: the caller's to put. */
+int bh_store_rules(struct bh_store *s, struct bh_rules **out);
 /* *ANY: whether the channel has an event in (AFTER, UPTO]. */
 int bh_store_between(struct bh_store *s, struct bh_str domain,
                      struct bh_str org, int64_t after, int64_t upto, bool *any);

@@ -6,6 +6,8 @@
 
 #include <sqlite3.h>
 
+#include "store_admin.h"
+
 #define BH_STORE_APPLICATION 1111837772 /* "BELL", as in sql/schema.sql */
 #define BH_STORE_WAIT_MS     2000       /* for a lock inside SQLite */
 #define BH_STORE_BOOT_JUMP   1000000    /* see bh_store_open_writer */
@@ -19,6 +21,9 @@ enum bh_query {
     BH_Q_PAGE,
     BH_Q_BEFORE,
     BH_Q_BETWEEN,
+    BH_Q_DENIED,
+    BH_Q_SWITCHES,
+    BH_Q_PRUNED_OF,
     BH_Q_READS, /* a reader has those above only */
     BH_Q_BEGIN = BH_Q_READS,
     BH_Q_COMMIT,
@@ -33,9 +38,15 @@ enum bh_query {
     BH_Q_TELL,
     BH_Q_TELL_ROWS,
     BH_Q_TELL_AGE,
-    BH_Q_OLDEST,
-    BH_Q_PRUNE,
-    BH_Q_PRUNED,
+    BH_Q_DENY,
+    BH_Q_DENIED_ENDED,
+    BH_Q_DENIED_COUNT,
+    BH_Q_UNDENY,
+    BH_Q_SWITCH,
+    BH_Q_HOUR,
+    BH_Q_AGAIN,
+    BH_Q_DELIVERY,
+    BH_Q_DELIVERY_ROWS,
     BH_Q_COUNT
 };
 
@@ -52,6 +63,8 @@ struct bh_store {
     dev_t dev;        /* of the file that is open */
     ino_t ino;
     int64_t data_version;
+    int64_t hour;        /* of the last event stored here, in `hours`; or 0 */
+    int checkpoint_each; /* frames; 0: the usual number */
     char log_id[BH_LOG_ID_LEN + 1];
     char error[512];
 };
@@ -63,11 +76,28 @@ struct bh_step {
 };
 /* In the open transaction apply the steps above the log's version. */
 int bh_store_migrate(struct bh_store *s, const struct bh_step *steps, size_t n);
+/* All steps of the schema, and how many. */
+const struct bh_step *bh_store_schema(size_t *n);
+/* A log's name and birthday, a new one's or a restored one's. */
+int bh_store_christen(struct bh_store *s, bool again);
 /* A writer's open, under the lock: make the file a log of the latest version,
  * or refuse it. */
 int bh_store_lay(struct bh_store *s, enum bh_sync sync);
-/* A reader's: refuse what isn't one. */
-int bh_store_check(struct bh_store *s);
+/* A reader's: refuse what isn't one; unless ANY, also of another version. */
+int bh_store_check(struct bh_store *s, bool any);
+
+/* A handle with nothing open; WRITER: with a lock. NULL: no memory. */
+struct bh_store *bh_store_new(const char *path, bool writer);
+/* Whether a transaction of ours is open: 0, or what made it end. */
+int bh_store_within(struct bh_store *s);
+/* A statement for one use; sqlite3_finalize() it. */
+int bh_store_prepare(struct bh_store *s, sqlite3_stmt **q, const char *text);
+/* Step it once, finalize it: 0, or its errno; *OUT (may be NULL) is the first
+ * column of the row, left as it was where there is none. */
+int bh_store_once(struct bh_store *s, sqlite3_stmt *q, int64_t *out);
+
+/* A copy that nobody writes to: of any version that is known here. */
+int bh_store_open_copy(struct bh_store **out, const char *path);
 
 /* Take the lock for writing, and give it back. */
 int bh_store_lock(struct bh_store *s);
@@ -91,6 +121,8 @@ int bh_store_run(struct bh_store *s, enum bh_query q);
 int bh_store_execute(struct bh_store *s, const char *text);
 /* The one value of a query; a row that isn't there leaves *OUT as it was. */
 int bh_store_number(struct bh_store *s, const char *text, int64_t *out);
+/* Seq, stored_at, domain, org, property, id, type, body: columns 0 to 7. */
+void bh_store_row(sqlite3_stmt *q, struct bh_event_row *row);
 /* A text or blob column; p is NULL only for NULL. */
 struct bh_str bh_store_column(sqlite3_stmt *q, int i);
 

@@ -46,17 +46,24 @@ bh_store_migrate(struct bh_store *s, const struct bh_step *steps, size_t n)
     return rc;
 }
 
-/* A new log's name and birthday. */
-static int
-christen(struct bh_store *s)
+const struct bh_step *
+bh_store_schema(size_t *n)
+{
+    *n = bh_countof(schema);
+    return schema;
+}
+
+int
+bh_store_christen(struct bh_store *s, bool again)
 {
     char id[BH_LOG_ID_LEN + 1], text[160];
 
     bh_random_hex(id, BH_LOG_ID_LEN / 2);
-    snprintf(
-        text, sizeof text,
-        "INSERT INTO log (only, log_id, created_at) VALUES (1, '%s', %lld)", id,
-        (long long)bh_wall_ms());
+    snprintf(text, sizeof text,
+             again ? "UPDATE log SET log_id = '%s', created_at = %lld"
+                   : "INSERT INTO log (only, log_id, created_at)"
+                     " VALUES (1, '%s', %lld)",
+             id, (long long)bh_wall_ms());
     return bh_store_execute(s, text);
 }
 
@@ -89,7 +96,7 @@ upgrade(struct bh_store *s, bool fresh, enum bh_sync sync)
 {
     int rc = bh_store_migrate(s, schema, bh_countof(schema));
 
-    if (rc == 0 && fresh) rc = christen(s);
+    if (rc == 0 && fresh) rc = bh_store_christen(s, false);
     if (rc == 0) rc = settle_boot(s, sync);
     return rc;
 }
@@ -149,7 +156,7 @@ examine_at_once(struct bh_store *s, int64_t *version)
 }
 
 int
-bh_store_check(struct bh_store *s)
+bh_store_check(struct bh_store *s, bool any)
 {
     const int64_t latest = schema[bh_countof(schema) - 1].version;
     int64_t version = 0;
@@ -160,7 +167,7 @@ bh_store_check(struct bh_store *s)
         return bh_store_say(s, -ENOENT,
                             "no log in it yet; the first worker "
                             "lays it");
-    if (version != latest)
+    if (version != latest && !any)
         return bh_store_say(s, -EINVAL,
                             "schema version %lld, wanted %lld; start a worker, "
                             "which migrates it",

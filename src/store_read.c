@@ -2,6 +2,7 @@
 #include "store_db.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 /* Which events of a channel may pass. */
 struct filter {
@@ -22,8 +23,8 @@ passes(const struct filter *f, struct bh_str property)
 }
 
 /* The columns as BH_Q_FOLLOW and BH_Q_PAGE list them. */
-static void
-read_row(sqlite3_stmt *q, struct bh_event_row *row)
+void
+bh_store_row(sqlite3_stmt *q, struct bh_event_row *row)
 {
     row->seq = sqlite3_column_int64(q, 0);
     row->stored_at = sqlite3_column_int64(q, 1);
@@ -45,7 +46,7 @@ each_row(struct bh_store *s, sqlite3_stmt *q, const struct filter *f, int limit,
         struct bh_event_row row;
 
         if (!passes(f, bh_store_column(q, 4))) continue;
-        read_row(q, &row);
+        bh_store_row(q, &row);
         limit--;
         if (!fn(arg, &row)) break;
     }
@@ -90,6 +91,24 @@ bh_store_span(struct bh_store *s, struct bh_span *out)
     return bh_store_reset(s, q);
 }
 
+static int64_t
+size_of(const char *path, const char *suffix)
+{
+    struct bh_buf name = BH_BUF_INIT;
+    struct stat st;
+
+    bh_buf_fmt(&name, "%s%s", path, suffix);
+    int rc = stat(bh_buf_cstr(&name), &st);
+    bh_buf_fini(&name);
+    return rc == 0 ? st.st_size : 0;
+}
+
+int64_t
+bh_store_bytes(const char *path)
+{
+    return size_of(path, "") + size_of(path, "-wal");
+}
+
 int
 bh_store_extent(struct bh_store *s, int64_t *first, int64_t *last)
 {
@@ -100,6 +119,19 @@ bh_store_extent(struct bh_store *s, int64_t *first, int64_t *last)
         *first = sqlite3_column_int64(q, 0);
         *last = sqlite3_column_int64(q, 1);
     }
+    return bh_store_reset(s, q);
+}
+
+int
+bh_store_pruned(struct bh_store *s, struct bh_str domain, struct bh_str org,
+                int64_t *seq)
+{
+    sqlite3_stmt *q = s->q[BH_Q_PRUNED_OF];
+
+    *seq = 0;
+    bh_store_bind(q, 1, domain);
+    bh_store_bind(q, 2, org);
+    if (sqlite3_step(q) == SQLITE_ROW) *seq = sqlite3_column_int64(q, 0);
     return bh_store_reset(s, q);
 }
 

@@ -32,8 +32,8 @@ bh_store_begin(struct bh_store *s)
  * SQLite takes it back by itself; what is written then would be committed
  * statement by statement. So all that follows fails as that did.
  */
-static int
-in_transaction(struct bh_store *s)
+int
+bh_store_within(struct bh_store *s)
 {
     if (!s->locked) return bh_store_say(s, -EINVAL, "no transaction is open");
     if (!sqlite3_get_autocommit(s->db)) return 0;
@@ -60,14 +60,16 @@ checkpoint(struct bh_store *s)
 static void
 checkpoint_when_due(struct bh_store *s)
 {
+    int each = s->checkpoint_each ? s->checkpoint_each : CHECKPOINT_FRAMES;
+
     if (s->frames < s->checkpointed) s->checkpointed = 0; /* it began anew */
-    if (s->frames - s->checkpointed >= CHECKPOINT_FRAMES) checkpoint(s);
+    if (s->frames - s->checkpointed >= each) checkpoint(s);
 }
 
 int
 bh_store_commit(struct bh_store *s)
 {
-    int rc = in_transaction(s);
+    int rc = bh_store_within(s);
 
     if (rc == 0) rc = bh_store_run(s, BH_Q_COMMIT);
     if (rc == 0) checkpoint_when_due(s);
@@ -81,6 +83,7 @@ bh_store_rollback(struct bh_store *s)
     if (s->locked && !sqlite3_get_autocommit(s->db)) {
         sqlite3_step(s->q[BH_Q_ROLLBACK]);
         sqlite3_reset(s->q[BH_Q_ROLLBACK]);
+        s->hour = 0;
     }
     bh_store_unlock(s);
 }
@@ -88,7 +91,7 @@ bh_store_rollback(struct bh_store *s)
 int
 bh_store_mark(struct bh_store *s)
 {
-    int rc = in_transaction(s);
+    int rc = bh_store_within(s);
 
     return rc < 0 ? rc : bh_store_run(s, BH_Q_MARK);
 }
@@ -96,8 +99,9 @@ bh_store_mark(struct bh_store *s)
 int
 bh_store_unmark(struct bh_store *s, bool keep)
 {
-    int rc = in_transaction(s);
+    int rc = bh_store_within(s);
 
+    if (!keep) s->hour = 0;
     if (rc == 0 && !keep) rc = bh_store_run(s, BH_Q_UNDO);
     return rc < 0 ? rc : bh_store_run(s, BH_Q_UNMARK);
 }
@@ -124,8 +128,23 @@ find(struct bh_store *s, const struct bh_row *row,
     return bh_store_reset(s, q);
 }
 
+#define HOUR_MS (3600 * (int64_t)1000)
+
+/* The first event of an hour says where the hour begins. */
 static int
-insert(struct bh_store *s, const struct bh_row *row)
+open_hour(struct bh_store *s, int64_t now_ms, int64_t seq)
+{
+    int64_t hour = now_ms / HOUR_MS * HOUR_MS;
+
+    if (s->hour == hour) return 0;
+    s->hour = hour;
+    sqlite3_bind_int64(s->q[BH_Q_HOUR], 1, hour);
+    sqlite3_bind_int64(s->q[BH_Q_HOUR], 2, seq);
+    return bh_store_run(s, BH_Q_HOUR);
+}
+
+static int
+insert(struct bh_store *s, const struct bh_row *row, int64_t now_ms)
 {
     sqlite3_stmt *q = s->q[BH_Q_INSERT];
 
@@ -135,10 +154,26 @@ insert(struct bh_store *s, const struct bh_row *row)
     bh_store_bind(q, 4, row->event_id);
     bh_store_bind(q, 5, row->event_type);
     sqlite3_bind_int64(q, 6, row->timestamp);
-    sqlite3_bind_int64(q, 7, bh_wall_ms());
+    sqlite3_bind_int64(q, 7, now_ms);
     bh_store_bind(q, 8, row->publisher);
     bh_store_bind(q, 9, row->body);
     return bh_store_run(s, BH_Q_INSERT);
+}
+
+/* Sent again: counted, for whoever wonders. */
+static int
+count_again(struct bh_store *s, const struct bh_row *row, int64_t seq)
+{
+    sqlite3_stmt *q = s->q[BH_Q_AGAIN];
+    int64_t now = bh_wall_ms();
+
+    sqlite3_bind_int64(q, 1, now / HOUR_MS * HOUR_MS);
+    bh_store_bind(q, 2, row->domain);
+    bh_store_bind(q, 3, row->org);
+    bh_store_bind(q, 4, row->publisher);
+    sqlite3_bind_int64(q, 5, now);
+    sqlite3_bind_int64(q, 6, seq);
+    return bh_store_run(s, BH_Q_AGAIN);
 }
 
 /* Looked up first: INSERT OR IGNORE uses up a number even where it ignores. */
@@ -147,15 +182,17 @@ bh_store_append(struct bh_store *s, const struct bh_row *row,
                 bool (*same)(struct bh_str stored, struct bh_str body),
                 int64_t *seq, enum bh_stored *what)
 {
-    int rc = in_transaction(s);
+    int rc = bh_store_within(s);
 
     if (rc == 0) rc = find(s, row, same, seq, what);
-    if (rc < 0 || *seq > 0) return rc;
-    rc = insert(s, row);
+    if (rc < 0) return rc;
+    if (*seq > 0) return *what == BH_DUPLICATE ? count_again(s, row, *seq) : 0;
+    int64_t now = bh_wall_ms();
+    rc = insert(s, row, now);
     if (rc < 0) return rc;
     *seq = sqlite3_last_insert_rowid(s->db);
     *what = BH_STORED;
-    return 0;
+    return open_hour(s, now, *seq);
 }
 
 /* An absent text is '' here. */
@@ -169,7 +206,7 @@ int
 bh_store_refusal(struct bh_store *s, const struct bh_refused *r, int64_t keep)
 {
     sqlite3_stmt *q = s->q[BH_Q_REFUSE];
-    int rc = in_transaction(s);
+    int rc = bh_store_within(s);
 
     if (rc < 0) return rc;
     sqlite3_bind_int64(q, 1, bh_wall_ms());
@@ -192,7 +229,7 @@ int
 bh_store_telemetry(struct bh_store *s, const struct bh_telemetry *t)
 {
     sqlite3_stmt *q = s->q[BH_Q_TELL];
-    int rc = in_transaction(s);
+    int rc = bh_store_within(s);
 
     if (rc < 0) return rc;
     sqlite3_bind_int64(q, 1, bh_wall_ms());
@@ -211,7 +248,7 @@ bh_store_telemetry(struct bh_store *s, const struct bh_telemetry *t)
 int
 bh_store_telemetry_keep(struct bh_store *s, int64_t rows, int64_t before_ms)
 {
-    int rc = in_transaction(s);
+    int rc = bh_store_within(s);
 
     if (rc < 0) return rc;
     sqlite3_bind_int64(s->q[BH_Q_TELL_ROWS], 1, rows);
@@ -221,35 +258,35 @@ bh_store_telemetry_keep(struct bh_store *s, int64_t rows, int64_t before_ms)
     return bh_store_run(s, BH_Q_TELL_AGE);
 }
 
-/* *LAST: the end of the run of old events that the log begins with, at most
- * LIMIT long; 0 if there is none. */
 static int
-old_run(struct bh_store *s, int64_t before_ms, int limit, int64_t *last)
+deliver(struct bh_store *s, const struct bh_delivery *d)
 {
-    sqlite3_stmt *q = s->q[BH_Q_OLDEST];
+    sqlite3_stmt *q = s->q[BH_Q_DELIVERY];
 
-    *last = 0;
-    while (limit-- > 0 && sqlite3_step(q) == SQLITE_ROW &&
-           sqlite3_column_int64(q, 1) < before_ms)
-        *last = sqlite3_column_int64(q, 0);
-    return bh_store_reset(s, q);
+    sqlite3_bind_int64(q, 1, d->seq);
+    if (d->woken < 0)
+        sqlite3_bind_null(q, 2);
+    else
+        sqlite3_bind_int64(q, 2, d->woken);
+    sqlite3_bind_int64(q, 3, d->took_us);
+    return bh_store_run(s, BH_Q_DELIVERY);
 }
 
-/* Only the beginning of the log goes, so that what is left has no hole but
- * reaches back to the pruned seq without one. */
+/* Rows go a little faster than they come, so that a smaller KEEP is reached
+ * without a long transaction. */
 int
-bh_store_prune(struct bh_store *s, int64_t before_ms, int limit, int *n)
+bh_store_deliveries(struct bh_store *s, const struct bh_delivery *v, size_t n,
+                    int64_t keep)
 {
+    int rc = bh_store_within(s);
     int64_t last = 0;
-    int rc = in_transaction(s);
 
-    *n = 0;
-    if (rc == 0) rc = old_run(s, before_ms, limit, &last);
-    if (rc < 0 || last == 0) return rc;
-    sqlite3_bind_int64(s->q[BH_Q_PRUNE], 1, last);
-    rc = bh_store_run(s, BH_Q_PRUNE);
-    if (rc < 0) return rc;
-    *n = sqlite3_changes(s->db);
-    sqlite3_bind_int64(s->q[BH_Q_PRUNED], 1, last);
-    return bh_store_run(s, BH_Q_PRUNED);
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        rc = deliver(s, &v[i]);
+        if (v[i].seq > last) last = v[i].seq;
+    }
+    if (rc < 0 || last <= keep) return rc;
+    sqlite3_bind_int64(s->q[BH_Q_DELIVERY_ROWS], 1, last - keep);
+    sqlite3_bind_int64(s->q[BH_Q_DELIVERY_ROWS], 2, (int64_t)n * 2 + 10);
+    return bh_store_run(s, BH_Q_DELIVERY_ROWS);
 }

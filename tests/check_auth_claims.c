@@ -236,6 +236,30 @@ START_TEST(other_claim_names)
 }
 END_TEST
 
+/* What can't be on the deny list is as good as none. */
+START_TEST(jti)
+{
+    static const struct {
+        const char *payload, *jti;
+    } rows[] = {
+        {KNOWN "}", NULL},
+        {KNOWN ",\"jti\":\"t-\\u0031\"}", "t-1"},
+        {KNOWN ",\"jti\":\"\"}", NULL},
+        {KNOWN ",\"jti\":17}", NULL},
+        {KNOWN ",\"jti\":null}", NULL},
+        {KNOWN ",\"jti\":\"a\\nb\",\"scope\":\"realtime:publish\"}", NULL},
+    };
+
+    ak_open(AK_DOMAIN AK_HS);
+    for (size_t i = 0; i < bh_countof(rows); i++) {
+        const struct bh_claims *c = ak_granted(ak_hs(rows[i].payload));
+        ck_assert_pstr_eq(c->jti, rows[i].jti);
+        ck_assert_str_eq(c->user, "u");
+        bh_claims_put(c);
+    }
+}
+END_TEST
+
 START_TEST(duplicates)
 {
     static const struct row rows[] = {
@@ -415,6 +439,7 @@ check_auth_claims(void)
     tcase_add_test(tc, issuer_and_audience);
     tcase_add_test(tc, user_and_org);
     tcase_add_test(tc, other_claim_names);
+    tcase_add_test(tc, jti);
     tcase_add_test(tc, duplicates);
     tcase_add_test(tc, properties);
     tcase_add_test(tc, many_properties);

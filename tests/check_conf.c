@@ -362,6 +362,8 @@ START_TEST(environment)
     struct bh_conf *c =
         good(LEAST "domain \"guest-list\" {}\ndomain off { enabled = no }\n");
     ck_assert(!bh_conf_domain(c, "guest-list", 10)->enabled);
+    ck_assert(bh_conf_domain(c, "guest-list", 10)->off_by_environment);
+    ck_assert(!bh_conf_domain(c, "off", 3)->off_by_environment);
     ck_assert(bh_conf_domain(c, "tasks", 5)->enabled);
     bh_conf_free(c);
     setenv("ENABLE_OFF_REALTIME_V2", "true", 1);

@@ -10,6 +10,7 @@
 
 #include "broker/follow.h"
 #include "brokerkit.h"
+#include "store_admin.h"
 #include "suites.h"
 
 static struct kit k;
@@ -202,6 +203,64 @@ START_TEST(log_goes_back)
 }
 END_TEST
 
+static void
+prune(struct bh_prune p)
+{
+    int n;
+
+    p.before_ms = INT64_MAX;
+    p.upto = INT64_MAX;
+    ck_assert_int_eq(bh_store_begin(k.log), 0);
+    ck_assert_int_eq(bh_store_prune(k.log, &p, 2, &n), 0);
+    ck_assert_int_eq(bh_store_commit(k.log), 0);
+    ck_assert_int_eq(n, 2);
+}
+
+START_TEST(pruning_overtakes_a_broker_that_stood_still)
+{
+    const struct bh_prune of[] = {{.from = 0},
+                                  {.domain = {"tasks", 5}, .org = {"o1", 2}}};
+
+    for (size_t i = 0; i < bh_countof(of); i++) {
+        kit_publish(&k, 1, NULL);
+        kit_turn(&k);
+        int64_t read = k.b.head;
+        int fd = park_at(read);
+        kit_publish(&k, 3, NULL);
+        struct bh_prune p = of[i];
+        p.from = read;
+        prune(p); /* two of the three that it hasn't read */
+        let_notice();
+        expect_gap(fd, "\"expired\"");
+        ck_assert_int_eq(k.b.head, read + 3);
+        /* What is left goes on. */
+        struct kit_answer a = kit_read(park_at(read + 2));
+        ck_assert_int_eq(a.events, 1);
+        free(a.body);
+    }
+}
+END_TEST
+
+START_TEST(numbers_that_were_never_given_out_are_no_gap)
+{
+    kit_publish(&k, 1, NULL);
+    kit_turn(&k);
+    int fd = park_at(1);
+    bh_store_close(k.log);
+    char command[256];
+    snprintf(command, sizeof command,
+             "sqlite3 %s 'UPDATE sqlite_sequence SET seq = 1000001'", k.path);
+    ck_assert_int_eq(system(command), 0);
+    ck_assert_int_eq(bh_store_open_writer(&k.log, k.path, BH_SYNC_NORMAL), 0);
+    kit_publish(&k, 2, NULL);
+    let_notice();
+    struct kit_answer a = kit_read(fd);
+    ck_assert_int_eq(a.events, 2);
+    ck_assert_ptr_nonnull(strstr(a.body, "\"gap\":null"));
+    free(a.body);
+}
+END_TEST
+
 Suite *
 check_follow(void)
 {
@@ -217,6 +276,8 @@ check_follow(void)
     tcase_add_test(t, waits_for_a_log);
     tcase_add_test(t, another_file_at_the_path);
     tcase_add_test(t, log_goes_back);
+    tcase_add_test(t, pruning_overtakes_a_broker_that_stood_still);
+    tcase_add_test(t, numbers_that_were_never_given_out_are_no_gap);
     suite_add_tcase(s, t);
     return s;
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "brokerkit.h"
+#include "logbox.h"
 #include "suites.h"
 
 static struct kit k;
@@ -169,7 +170,7 @@ START_TEST(tells_of_pruned_events)
     kit_turn(&k);
     kit_sleep(&k, 60000);
     ck_assert_int_eq(bh_store_begin(k.log), 0);
-    ck_assert_int_eq(bh_store_prune(k.log, k.wall, 2, &n), 0);
+    ck_assert_int_eq(bh_logbox_prune(k.log, k.wall, 2, &n), 0);
     ck_assert_int_eq(bh_store_commit(k.log), 0);
     ck_assert_int_eq(n, 2);
     kit_turn(&k);

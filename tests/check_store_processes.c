@@ -267,7 +267,7 @@ prune_what_was_read(int arg BH_UNUSED)
         sched_yield();
         if (limit < 50) continue;
         check(bh_store_begin(s) == 0, "begin", s);
-        check(bh_store_prune(s, INT64_MAX, limit, &n) == 0, "prune", s);
+        check(bh_logbox_prune(s, INT64_MAX, limit, &n) == 0, "prune", s);
         check(bh_store_commit(s) == 0, "commit", s);
         check(n == limit, "prune as many as were read", s);
         pruned += n;

@@ -192,7 +192,6 @@ START_TEST(every_query_uses_the_index_meant_for_it)
                        " (domain=? AND org_id=? AND rowid>? AND rowid<?)"},
         {BH_Q_FIND, "SEARCH events USING INDEX sqlite_autoindex_events_1"
                     " (event_id=? AND org_id=? AND domain=?)"},
-        {BH_Q_PRUNE, "SEARCH events USING INTEGER PRIMARY KEY (rowid<?)"},
     };
 
     for (size_t i = 0; i < bh_countof(expected); i++) {

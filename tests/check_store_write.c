@@ -121,7 +121,7 @@ START_TEST(nothing_is_written_outside_a_transaction)
 
     ck_assert_int_eq(bh_store_append(s, &row, NULL, &seq, &what), -EINVAL);
     ck_assert_int_eq(bh_store_refusal(s, &refused, 10), -EINVAL);
-    ck_assert_int_eq(bh_store_prune(s, INT64_MAX, 10, &n), -EINVAL);
+    ck_assert_int_eq(bh_logbox_prune(s, INT64_MAX, 10, &n), -EINVAL);
     ck_assert_int_eq(bh_store_mark(s), -EINVAL);
     ck_assert_int_eq(bh_store_unmark(s, true), -EINVAL);
     ck_assert_int_eq(bh_store_commit(s), -EINVAL);
@@ -180,7 +180,7 @@ prune(struct bh_store *s, int64_t before_ms, int limit)
     int n = -1;
 
     bh_logbox_begin(s);
-    ck_assert_int_eq(bh_store_prune(s, before_ms, limit, &n), 0);
+    ck_assert_int_eq(bh_logbox_prune(s, before_ms, limit, &n), 0);
     bh_logbox_commit(s);
     return n;
 }

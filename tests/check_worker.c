@@ -13,6 +13,7 @@
 #include "fcgiclient.h"
 #include "store.h"
 #include "suites.h"
+#include "logbox.h"
 #include "workerkit.h"
 
 #define PUBLISH   "/tasks/realtime/publish"
@@ -177,7 +178,7 @@ END_TEST
 
 /* ---- refusals ---- */
 
-enum bearer { NO_TOKEN, GARBAGE, PLAIN, ORG, ONE_PROPERTY, PUBLISHER };
+enum bearer { NO_TOKEN, GARBAGE, PLAIN, ORG, ONE_PROPERTY, PUBLISHER, MONITOR };
 
 static const struct {
     const char *method, *path, *body, *type;
@@ -190,8 +191,13 @@ static const struct {
     {"GET", "/tasks/", NULL, "", NO_TOKEN, 404, "not_found"},
     {"GET", "/none/realtime/subscribe", NULL, "", ORG, 404, "not_found"},
     {"GET", "/tasks/realtime/subscribe/", NULL, "", ORG, 404, "not_found"},
-    {"GET", "/tasks/realtime/stream", NULL, "", ORG, 404, "not_found"},
-    {"GET", "/metrics", NULL, "", ORG, 404, "not_found"},
+    {"GET", "/tasks/realtime/streams", NULL, "", ORG, 404, "not_found"},
+    {"GET", "/metrics", NULL, "", ORG, 403, "forbidden"},
+    {"GET", "/metrics", NULL, "", NO_TOKEN, 401, "token_missing"},
+    {"POST", "/metrics", NULL, "", ORG, 405, "method_not_allowed"},
+    {"GET", "/tasks/realtime/metrics", NULL, "", ORG, 403, "forbidden"},
+    {"GET", "/tasks/realtime/metrics?x=1", NULL, "", MONITOR, 400,
+     "bad_request"},
     {"POST", SUBSCRIBE, NULL, "", ORG, 405, "method_not_allowed"},
     {"HEAD", SUBSCRIBE, NULL, "", ORG, 405, "method_not_allowed"},
     {"GET", PUBLISH, NULL, "", ORG, 405, "method_not_allowed"},
@@ -247,6 +253,8 @@ bearer(enum bearer b)
         return wk_token(&k, "o1", "p", NULL);
     case PUBLISHER:
         return wk_publisher(&k);
+    case MONITOR:
+        return wk_token(&k, NULL, NULL, "realtime:metrics");
     default:
         return "";
     }
@@ -442,7 +450,7 @@ START_TEST(test_gaps)
     ck_assert(says("\"gap\":{\"reason\":\"log\"}"));
     ck_assert_int_eq(bh_store_open_writer(&s, k.log, BH_SYNC_NORMAL), 0);
     ck_assert_int_eq(bh_store_begin(s), 0);
-    ck_assert_int_eq(bh_store_prune(s, bh_wall_ms() + 60000, 1, &n), 0);
+    ck_assert_int_eq(bh_logbox_prune(s, bh_wall_ms() + 60000, 1, &n), 0);
     ck_assert_int_eq(bh_store_commit(s), 0);
     bh_store_close(s);
     cursor_of(cursor, 0);

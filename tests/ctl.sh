@@ -42,7 +42,7 @@ says out "bellhopctl " version
 expect 64 "no command" "$ctl"
 expect 64 "unknown command" "$ctl" frobnicate
 expect 64 "unknown option" "$ctl" --frobnicate
-for command in token log; do
+for command in token log deny disconnect domain reload loglevel; do
     expect 0 "$command --help" "$ctl" $command --help
     says out "Example" "$command --help shows examples"
     expect 64 "$command with an unknown option" "$ctl" -c "$dir/conf" $command --frob
@@ -61,4 +61,39 @@ export BELLHOP_CONF="$dir/conf"
 expect 0 "configuration from the environment" "$ctl" token --sub u --ttl -5
 expect 69 "log that isn't there" "$ctl" log
 says err "log.db" "the message names the log"
+
+# What runs is told; here nothing does.
+expect 64 "deny without a verb" "$ctl" deny
+expect 64 "deny of nobody" "$ctl" deny add
+expect 64 "deny of two at once" "$ctl" deny add --sub a --jti b
+expect 64 "a time that is none" "$ctl" deny add --sub a --for soon
+expect 64 "a time of nothing" "$ctl" deny add --sub a --for 0s
+expect 64 "a time that is too long" "$ctl" deny add --sub a --for 99999999999d
+expect 64 "an empty name" "$ctl" deny add --sub ""
+expect 69 "deny without a log" "$ctl" deny add --sub a
+expect 69 "deny list without a log" "$ctl" deny list
+[ -e "$dir/log.db" ] && {
+    echo "FAIL: bellhopctl laid a log of its own"
+    failed=1
+}
+expect 64 "disconnect of nobody" "$ctl" disconnect
+expect 64 "disconnect --deny of a whole org" "$ctl" disconnect --org o --deny
+expect 64 "a domain that can't be" "$ctl" disconnect --org o --domain /
+expect 69 "disconnect without a broker" "$ctl" disconnect --org o
+says err "no broker" "it says that there is none"
+expect 65 "a domain that isn't configured" "$ctl" domain disable nothing
+expect 69 "domain disable without a log" "$ctl" domain disable tasks
+expect 64 "a level that is none" "$ctl" loglevel loud
+expect 64 "a part that is none" "$ctl" loglevel info --part web
+expect 64 "a part without a level" "$ctl" loglevel --part worker
+expect 0 "levels" "$ctl" loglevel
+says out "worker	notice	by the configuration" "levels come from the configuration"
+expect 0 "another level" "$ctl" loglevel debug --part broker
+expect 0 "levels" "$ctl" loglevel
+says out "broker	debug	by bellhopctl" "the level is remembered"
+expect 0 "reload without a broker" "$ctl" reload
+says err "no broker" "reload says that there is none"
+echo 'broker { poll_seconds = 0 }' >>"$dir/conf"
+expect 78 "reload of a mistake" "$ctl" reload
+says err "conf:4: broker.poll_seconds" "reload names line and option"
 exit $failed

@@ -155,6 +155,14 @@ bh_logbox_span(struct bh_store *s)
     return span;
 }
 
+int
+bh_logbox_prune(struct bh_store *s, int64_t before_ms, int limit, int *n)
+{
+    struct bh_prune p = {.before_ms = before_ms, .upto = INT64_MAX};
+
+    return bh_store_prune(s, &p, limit, n);
+}
+
 bool
 bh_logbox_see(void *arg, const struct bh_event_row *row)
 {

@@ -2,7 +2,7 @@
 #ifndef BH_TESTS_LOGBOX_H
 #define BH_TESTS_LOGBOX_H
 
-#include "store.h"
+#include "store_admin.h"
 
 /* Checked fixtures: a new folder before each test, removed after it. */
 void bh_logbox_setup(void);
@@ -32,6 +32,8 @@ int64_t bh_logbox_put(struct bh_store *s, const char *org, const char *property,
 void bh_logbox_begin(struct bh_store *s);
 void bh_logbox_commit(struct bh_store *s);
 struct bh_span bh_logbox_span(struct bh_store *s);
+/* One step of pruning the whole log from its beginning. */
+int bh_logbox_prune(struct bh_store *s, int64_t before_ms, int limit, int *n);
 
 /* What a reading call brought, as "seq:event_id " … */
 struct bh_seen {

@@ -18,9 +18,15 @@
     X(sock) \
     X(fcgirec) \
     X(proto) \
+    X(ctlpage) \
+    X(rules) \
+    X(hist) \
+    X(metric) \
+    X(active) \
     X(json) \
     X(event) \
     X(conf) \
+    X(conf_fixed) \
     X(auth) \
     X(auth_cache) \
     X(auth_claims) \
@@ -31,10 +37,12 @@
     X(stream) \
     X(follow) \
     X(ops) \
+    X(control) \
     X(store) \
     X(store_lay) \
     X(store_read) \
     X(store_write) \
+    X(store_admin) \
     X(store_processes) \
     X(request) \
     X(reply) \
@@ -45,7 +53,8 @@
     X(turn) \
     X(worker) \
     X(handover) \
-    X(serve)
+    X(serve) \
+    X(pass)
 /* clang-format on */
 
 #define BH_SUITE_DECLARE(name) Suite *check_##name(void);

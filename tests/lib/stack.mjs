@@ -7,7 +7,8 @@
 // A test that fails shows the last lines of every child; a child that dies by
 // itself or writes a word of alarm fails the file.
 //
-// The programs come from BELLHOP_BUILD, or the folder build of the project.
+// The programs come from BELLHOP_BUILD, or the folder build of the project; the
+// web server is the one that BELLHOP_SERVER names, or lighttpd.
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import crypto from 'node:crypto';
@@ -20,12 +21,17 @@ import { fileURLToPath } from 'node:url';
 import { agent, request } from './http.mjs';
 import { makeKeys, now, sign } from './token.mjs';
 import { waitFor } from './wait.mjs';
+import { prepareWeb, webServer } from './web.mjs';
 
 export const root = fileURLToPath(new URL('../..', import.meta.url));
 export const build = path.resolve(root, process.env.BELLHOP_BUILD ?? 'build');
 
 // Words that no child may ever write: a sanitizer's, or those of a dying program.
 const alarm = /Sanitizer|runtime error:|[Aa]ssertion|panic|stack smashing|corrupted|double free/;
+
+// A file that ends before its stacks are stopped leaves nothing running.
+const running = new Set();
+process.on('exit', () => running.forEach((child) => child.kill('SIGTERM')));
 
 let keys; // made once in a process: an RSA key takes its time
 let events = 0;
@@ -38,11 +44,14 @@ export class Stack {
   lanes = []; // a worker and a web server each: { url, port, socket }
 
   // `conf`: sections and options in place of the defaults below. `lanes`: how
-  // many workers, each behind a web server of its own.
-  static async start({ conf = {}, lanes = 1 } = {}) {
+  // many workers, each behind a web server of its own. `server`: which one, for
+  // a test of that one. `tls`: files { cert, key }. `web`: lines for the
+  // end of Apache's configuration.
+  static async start({ conf = {}, lanes = 1, server, tls, web } = {}) {
     const stack = new Stack();
+    stack.web = webServer(server);
     try {
-      await stack.#start(conf, lanes);
+      await stack.#start(conf, lanes, { tls, web });
     } catch (error) {
       console.error(stack.tails());
       await stack.stop({ check: false });
@@ -73,21 +82,20 @@ export class Stack {
     return `org-${++orgs}`;
   }
 
-  async #start(conf, lanes) {
+  async #start(conf, lanes, more) {
     keys ??= makeKeys();
     this.keys = keys;
     this.log = path.join(this.dir, 'log.db');
     for (const key of Object.values(keys)) fs.writeFileSync(path.join(this.dir, `${key.kid}.key`), key.file, { mode: 0o600 });
-    fs.mkdirSync(path.join(this.dir, 'htdocs'));
-    fs.copyFileSync(path.join(root, 'deploy/lighttpd.conf'), path.join(this.dir, 'piece.conf'));
+    prepareWeb(this.web, this, { root, build });
     for (let i = 0; i < lanes; i++) {
-      const lane = { conf: this.file(`bellhop${i}.conf`), socket: `worker${i}.sock` };
+      const lane = { i, conf: this.file(`bellhop${i}.conf`), socket: `worker${i}.sock`, worker: path.join(build, 'bellhop-worker'), ...more };
       fs.writeFileSync(lane.conf, confText(merge(defaults(lane.socket), conf)));
       this.lanes.push(lane);
     }
     this.spawn('broker');
     for (let i = 0; i < lanes; i++) {
-      this.spawn(`worker${i}`);
+      if (!this.web.spawns) this.spawn(`worker${i}`);
       await this.#startWeb(i);
     }
     this.url = this.lanes[0].url;
@@ -103,12 +111,12 @@ export class Stack {
     const lane = this.lanes[i];
     for (let attempt = 0; ; attempt++) {
       lane.port = await freePort();
-      lane.url = `http://127.0.0.1:${lane.port}`;
-      fs.writeFileSync(this.file(`web${i}.conf`), webConf(lane));
+      lane.url = `${lane.tls ? 'https' : 'http'}://127.0.0.1:${lane.port}`;
+      fs.writeFileSync(this.file(`web${i}.conf`), this.web.main(lane, descriptorLimit()));
       const child = this.spawn(`web${i}`);
-      const up = await waitFor(`lighttpd on port ${lane.port}`, async () => child.ended || (await accepts(lane.port)));
+      const up = await waitFor(`${this.web.name} on port ${lane.port}`, async () => child.ended || (await accepts(lane.port)));
       if (up === true && !child.ended) return;
-      if (attempt === 3) throw new Error('lighttpd does not start');
+      if (attempt === 3) throw new Error(`${this.web.name} does not start`);
     }
   }
 
@@ -118,7 +126,7 @@ export class Stack {
     const i = name.at(-1);
     if (name === 'broker') return [path.join(build, 'bellhopd'), '-c', this.lanes[0].conf];
     if (name.startsWith('worker')) return [path.join(build, 'bellhop-worker'), '-c', this.lanes[i].conf];
-    return ['lighttpd', '-D', '-f', this.file(`web${i}.conf`)];
+    return this.web.command(this, i);
   }
 
   spawn(name) {
@@ -127,6 +135,8 @@ export class Stack {
     const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin`, UBSAN_OPTIONS: 'print_stacktrace=1' };
     const child = { process: spawn(program, args, { cwd: this.dir, stdio: ['ignore', out, out], env }) };
     fs.closeSync(out);
+    running.add(child.process);
+    child.process.on('exit', () => running.delete(child.process));
     child.exit = new Promise((resolve) => {
       child.process.on('error', (error) => resolve((child.ended = { error })));
       child.process.on('exit', (code, signal) => resolve((child.ended = { code, signal })));
@@ -345,20 +355,6 @@ const section = (head, options) => `${head} {\n${Object.entries(options).map((ea
 const option = ([name, value]) => `${name} = ${literal(value)}`;
 const literal = (value) =>
   Array.isArray(value) ? `{ ${value.map(literal).join(', ')} }` : typeof value === 'string' ? JSON.stringify(value) : String(value);
-
-// Descriptors enough for the heaviest test; connections stay open between requests.
-function webConf({ port, socket }) {
-  return `server.bind = "127.0.0.1"
-server.port = ${port}
-server.document-root = "htdocs"
-server.max-fds = ${Math.min(descriptorLimit(), 65535)}
-server.max-connections = ${Math.floor(Math.min(descriptorLimit(), 65535) / 2)}
-server.max-keep-alive-idle = 60
-server.max-keep-alive-requests = 100000
-var.bellhop_socket = "${socket}"
-include "piece.conf"
-`;
-}
 
 // Node raises its own limit to the hard one; children inherit it.
 export function descriptorLimit() {

@@ -2,6 +2,7 @@
 // cursor it was given, and notes what it gets.
 import { sleep } from './wait.mjs';
 
+let subscribers = 0;
 const place = (cursor) => Number(cursor?.split('-')[1] ?? 0);
 
 export class Subscriber {
@@ -14,6 +15,8 @@ export class Subscriber {
   // the playbook's first hook does. `patient`: errors are noted and the poll
   // is sent again; without it they fail the test.
   constructor(stack, { keepsCursor = true, patient = false, cursor = null, ...who } = {}) {
+    // A web server that is deaf leaves the last poll parked: it is ended by name.
+    if (stack.web.deaf) who.clientId ??= `subscriber-${++subscribers}`;
     Object.assign(this, { stack, keepsCursor, patient, cursor, who });
     this.token = who.token ?? stack.token(who);
   }
@@ -29,6 +32,7 @@ export class Subscriber {
   async stop() {
     this.abort.abort();
     await this.done;
+    if (this.stack.web.deaf) await this.stack.poll({ ...this.who, token: this.token, wait: 0 }).catch(() => {}); // it may all be down
   }
 
   get ids() {

@@ -1,4 +1,5 @@
-// deploy/quickstart, as a newcomer runs it. Alone: it measures seconds.
+// deploy/quickstart, as a newcomer runs it, with the web server that
+// BELLHOP_SERVER names. Alone: it measures seconds.
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import fs from 'node:fs';
@@ -22,8 +23,9 @@ const dir = (name) => {
 const run = (...args) => new Promise((resolve) => {
   execFile(script, args, { env, timeout: 60_000 }, (error, stdout, stderr) => resolve({ code: error?.code ?? 0, stdout, stderr }));
 });
+const server = process.env.BELLHOP_SERVER || 'lighttpd';
 const start = async (where, ...args) => {
-  const done = await run('--detach', '--dir', where, '--port', '0', ...args);
+  const done = await run('--detach', '--dir', where, '--port', '0', '--server', server, ...args);
   assert.equal(done.code, 0, done.stdout + done.stderr);
   return done;
 };

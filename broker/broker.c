@@ -9,12 +9,14 @@
 #include "clock.h"
 #include "conn.h"
 #include "deliver.h"
+#include "domain.h"
 #include "follow.h"
 #include "log.h"
 #include "mem.h"
 #include "memo.h"
 #include "note.h"
 #include "park.h"
+#include "process.h"
 #include "waiter.h"
 
 /* Descriptors kept for the log, the loop, and connections of workers. */
@@ -108,6 +110,7 @@ bh_broker_init(struct bh_broker *b, struct bh_conf *conf)
     struct bh_map *maps[] = {&b->channels, &b->users, &b->interned, &b->memos};
     int rc;
 
+    bh_process_now(); /* uptime begins here */
     memset(b, 0, sizeof *b);
     b->conf = conf;
     b->now = bh_now_ms();
@@ -119,7 +122,8 @@ bh_broker_init(struct bh_broker *b, struct bh_conf *conf)
         rc = bh_map_init(maps[i]);
     if (rc < 0) return rc;
     b->recent = bh_zalloc(BH_RECENT * sizeof *b->recent);
-    if (!b->recent || resolve_peers(b, conf) < 0 || bh_control_init(b) < 0)
+    if (!b->recent || resolve_peers(b, conf) < 0 || bh_control_init(b) < 0 ||
+        bh_domains_init(b) < 0)
         return -1;
     limit_waiters(b);
     return 0;
@@ -154,6 +158,7 @@ bh_broker_fini(struct bh_broker *b)
     bh_map_fini(&b->memos);
     bh_heap_fini(&b->timers);
     bh_loop_fini(&b->loop);
+    bh_domains_fini(b);
     bh_free(b->recent);
     bh_free(b->peers);
     bh_conf_free(b->conf);

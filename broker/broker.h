@@ -20,6 +20,7 @@
 #include "store.h"
 
 struct bh_answer;
+struct bh_domain;
 struct bh_waiter;
 
 /* Rows read from the log in one turn of the loop. */
@@ -37,6 +38,9 @@ struct bh_broker {
     struct bh_loop loop;
     int64_t now; /* monotonic ms, read once a turn */
     struct bh_stats stats;
+    struct bh_domain *domains[BH_DOMAINS_MAX + 1]; /* the first: all others */
+    size_t n_domains;
+    struct bh_counts counts; /* of all workers */
     struct bh_control control;
 
     /* The log as far as it has been read. */

@@ -6,6 +6,7 @@
 
 #include "broker.h"
 #include "buf.h"
+#include "domain.h"
 #include "mem.h"
 
 struct bh_str
@@ -52,6 +53,8 @@ channel_new(struct bh_broker *b, struct bh_str domain, struct bh_str org)
     bh_list_init(&ch->idle);
     bh_list_init(&ch->due);
     bh_list_init(&ch->waiters);
+    ch->domain = bh_domain_get(b, domain);
+    ch->domain->v[BH_M_ORGS]++;
     ch->floor = b->floor;
     ch->delivered = b->head;
     ch->woke = INT64_MIN / 2; /* long ago: the first event goes at once */
@@ -94,6 +97,7 @@ bh_channel_free(struct bh_broker *b, struct bh_channel *ch)
     bh_list_del(&ch->idle);
     bh_list_del(&ch->due);
     bh_map_del(&b->channels, &ch->node);
+    ch->domain->v[BH_M_ORGS]--;
     bh_free(ch);
 }
 
@@ -112,12 +116,19 @@ raise_floor(struct bh_broker *b, struct bh_channel *ch, int64_t seq)
     if (b->floor < seq) b->floor = seq;
 }
 
+static void
+count_dropped(struct bh_broker *b, struct bh_channel *ch)
+{
+    b->stats.dropped++;
+    ch->domain->v[BH_M_DROPPED]++;
+}
+
 void
 bh_channel_skip(struct bh_broker *b, struct bh_channel *ch, int64_t seq)
 {
     while (ch && ch->first) {
         bh_channel_shift(b, ch);
-        b->stats.dropped++;
+        count_dropped(b, ch);
     }
     raise_floor(b, ch, seq);
 }
@@ -166,6 +177,8 @@ bh_channel_push(struct bh_broker *b, struct bh_channel *ch, int64_t seq,
         ch->first = i;
     ch->last = i;
     ch->n_items++;
+    bh_domain_resize(ch->domain, ch->n_items - 1, ch->n_items);
+    ch->domain->v[BH_M_BUFFERED_BYTES] += item_size(i);
     bh_list_add(&b->age, &i->age);
     b->n_items++;
     b->item_bytes += item_size(i);
@@ -194,6 +207,8 @@ bh_channel_shift(struct bh_broker *b, struct bh_channel *ch)
     else
         ch->last = NULL;
     ch->n_items--;
+    bh_domain_resize(ch->domain, ch->n_items + 1, ch->n_items);
+    ch->domain->v[BH_M_BUFFERED_BYTES] -= item_size(i);
     raise_floor(b, ch, i->seq);
     bh_list_del(&i->age);
     b->n_items--;
@@ -206,7 +221,7 @@ bh_channel_trim(struct bh_broker *b, struct bh_channel *ch)
 {
     while (ch->n_items > (uint32_t)b->conf->broker.buffer_events) {
         bh_channel_shift(b, ch);
-        b->stats.dropped++;
+        count_dropped(b, ch);
     }
 }
 
@@ -216,12 +231,14 @@ expire_items(struct bh_broker *b)
     struct bh_item *i;
 
     while ((i = bh_list_first(&b->age, struct bh_item, age))) {
-        if (i->expires <= b->now)
+        if (i->expires <= b->now) {
             b->stats.expired++;
-        else if (b->item_bytes > (size_t)b->conf->broker.buffer_bytes)
-            b->stats.dropped++;
-        else
+            i->channel->domain->v[BH_M_EXPIRED]++;
+        } else if (b->item_bytes > (size_t)b->conf->broker.buffer_bytes) {
+            count_dropped(b, i->channel);
+        } else {
             break;
+        }
         /* The oldest of all is the oldest of its channel too. */
         bh_channel_shift(b, i->channel);
     }

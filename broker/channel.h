@@ -20,6 +20,7 @@
 
 struct bh_broker;
 struct bh_channel;
+struct bh_domain;
 
 /* An event in memory: its text, ready to be joined into an answer. */
 struct bh_item {
@@ -28,6 +29,8 @@ struct bh_item {
     struct bh_channel *channel;
     int64_t seq;
     int64_t expires;  /* monotonic ms */
+    int64_t stored;   /* wall clock ms: its commit */
+    uint32_t woken;   /* who waited for it when it was read */
     uint32_t len;     /* of the JSON text */
     int16_t property; /* length of the property that follows it; -1: none */
     char text[];      /* JSON text, then the property */
@@ -39,6 +42,7 @@ struct bh_channel {
     struct bh_link due;  /* broker's list of dirty or of held channels */
     struct bh_link waiters; /* struct bh_waiter.in_channel */
     struct bh_item *first, *last;
+    struct bh_domain *domain; /* that counts it */
     int64_t floor, delivered;
     int64_t active;  /* monotonic ms: last event or waiter */
     int64_t woke;    /* monotonic ms: last delivery */

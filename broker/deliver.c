@@ -3,6 +3,7 @@
 
 #include "clock.h"
 #include "cursor.h"
+#include "domain.h"
 #include "stream.h"
 
 /* Answers made in one pass over a channel: waiters with the same filter that
@@ -128,7 +129,7 @@ deliver(struct bh_waiter *w, struct pass *p, const struct bh_item *from)
     const struct bh_item *first;
 
     if (w->expires <= w->broker->now) {
-        w->broker->stats.token_expired++;
+        bh_waiter_count(w, token_expired, TOKEN_EXPIRED, 1);
         bh_waiter_refuse(w, BH_TOKEN_EXPIRED);
         return;
     }
@@ -140,6 +141,17 @@ deliver(struct bh_waiter *w, struct pass *p, const struct bh_item *from)
     if (first) answer(w, shared(p, w, first), -1);
 }
 
+/* How long those from I on have taken to get here. */
+static void
+note_latency(const struct bh_channel *ch, const struct bh_item *i)
+{
+    int64_t now = bh_wall_ms();
+
+    for (; i; i = i->next)
+        if (i->woken > 0)
+            bh_domain_latency(ch->domain, now - i->stored, i->woken);
+}
+
 void
 bh_deliver_channel(struct bh_broker *b, struct bh_channel *ch)
 {
@@ -147,6 +159,7 @@ bh_deliver_channel(struct bh_broker *b, struct bh_channel *ch)
     struct bh_parts parts = {.n = 0};
     struct pass p = {.n = 0};
 
+    note_latency(ch, from);
     bh_list_del(&ch->due);
     ch->held_to = 0;
     bh_list_each_safe (l, next, &ch->waiters) {
@@ -278,7 +291,7 @@ bh_deliver_gap(struct bh_waiter *w, enum bh_gap why)
         bh_stream_gap(w, why);
         return;
     }
-    w->broker->stats.gaps++;
+    bh_waiter_count(w, gaps, GAPS, 1);
     answer_nothing(w, w->broker->head, rest[why], -1);
 }
 
@@ -289,7 +302,7 @@ bh_deliver_overloaded(struct bh_waiter *w)
         bh_stream_overloaded(w);
         return;
     }
-    w->broker->stats.overloaded++;
+    bh_waiter_count(w, overloaded, OVERLOADED, 1);
     answer_nothing(w, w->since, ",\"gap\":null,\"overloaded\":true}",
                    2 + (int)bh_random_below(9));
 }

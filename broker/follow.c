@@ -6,6 +6,7 @@
 
 #include "clock.h"
 #include "deliver.h"
+#include "domain.h"
 #include "log.h"
 #include "memo.h"
 
@@ -48,13 +49,21 @@ take_row(void *arg, const struct bh_event_row *row)
     struct bh_channel *ch = bh_channel_find(b, row->domain, row->org);
     uint32_t woken = 0;
 
+    struct bh_domain *domain = ch ? ch->domain : bh_domain_get(b, row->domain);
+
     b->stats.published++;
+    domain->v[BH_M_PUBLISHED]++;
+    bh_active_add(&domain->active, bh_hash(row->org.p, row->org.len), b->now);
     /* Whoever waits gets it, however old it is. */
     if (expires > b->now && !ch) ch = bh_channel_get(b, row->domain, row->org);
     if (ch && (expires > b->now || ch->n_waiters > 0)) {
         woken = bh_deliver_count(ch, row->property);
         bh_channel_touch(b, ch);
-        bh_channel_push(b, ch, row->seq, row->body, row->property, expires);
+        if (bh_channel_push(b, ch, row->seq, row->body, row->property,
+                            expires)) {
+            ch->last->stored = row->stored_at;
+            ch->last->woken = woken;
+        }
         bh_deliver_mark(b, ch);
     } else {
         bh_channel_skip(b, ch, row->seq); /* no room, or too old for anybody */

@@ -6,8 +6,10 @@
 #include <sys/socket.h>
 
 #include "control.h"
+#include "domain.h"
 #include "follow.h"
 #include "log.h"
+#include "mem.h"
 #include "note.h"
 #include "park.h"
 #include "sock.h"
@@ -88,6 +90,34 @@ on_ping(struct bh_conn *c, struct bh_reader *r)
 }
 
 static bool
+on_stats(struct bh_conn *c, struct bh_reader *r)
+{
+    struct bh_report *report;
+    struct bh_buf b = BH_BUF_INIT;
+
+    if (!bh_stats_decode(r)) return refuse(c, "malformed STATS");
+    report = bh_alloc(sizeof *report);
+    if (!report) return false;
+    bh_domains_report(c->broker, report);
+    bh_stated_encode(&b, report);
+    bh_free(report);
+    return reply(c, &b);
+}
+
+static bool
+on_count(struct bh_conn *c, struct bh_reader *r)
+{
+    struct bh_counts m, *all = &c->broker->counts;
+
+    if (!bh_counts_decode(r, &m)) return refuse(c, "malformed COUNT");
+    for (size_t i = 0; i < BH_WORKER_METRIC_N; i++)
+        all->worker[i] += m.worker[i];
+    for (size_t i = 0; i < BH_REFUSAL_COUNT; i++)
+        all->refused[i] += m.refused[i];
+    return true;
+}
+
+static bool
 on_end(struct bh_conn *c, struct bh_reader *r)
 {
     struct bh_end m;
@@ -143,6 +173,10 @@ bh_ops_serve(struct bh_conn *c, const void *p, size_t len, int *fd)
         return on_park(c, &r, fd);
     case BH_OP_PING:
         return on_ping(c, &r);
+    case BH_OP_STATS:
+        return on_stats(c, &r);
+    case BH_OP_COUNT:
+        return on_count(c, &r);
     case BH_OP_END:
         return on_end(c, &r);
     case BH_OP_RELOAD:

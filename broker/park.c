@@ -5,6 +5,7 @@
 
 #include "clock.h"
 #include "deliver.h"
+#include "domain.h"
 #include "stream.h"
 
 /* The log can't say: don't claim that nothing is missing. */
@@ -57,8 +58,7 @@ judge(struct bh_broker *b, const struct bh_park *p, struct bh_channel *ch,
 
 /* The older request of the same client makes way. */
 static void
-supersede(struct bh_broker *b, struct bh_user *u, struct bh_channel *ch,
-          struct bh_str client)
+supersede(struct bh_user *u, struct bh_channel *ch, struct bh_str client)
 {
     if (client.len == 0) return;
     bh_list_each_safe (l, next, &u->waiters) {
@@ -68,7 +68,7 @@ supersede(struct bh_broker *b, struct bh_user *u, struct bh_channel *ch,
         if (w->channel != ch || c.len != client.len ||
             memcmp(c.p, client.p, c.len) != 0)
             continue;
-        b->stats.superseded++;
+        bh_waiter_count(w, superseded, SUPERSEDED, 1);
         bh_waiter_refuse(w, BH_SUPERSEDED);
         return; /* there is never more than one, and U may be gone now */
     }
@@ -131,6 +131,17 @@ attach(struct bh_waiter *w, const struct bh_park *p)
     return u != NULL;
 }
 
+static void
+count(struct bh_waiter *w, const struct bh_park *p)
+{
+    if (p->kind == BH_PARK_POLL)
+        bh_waiter_count(w, polls, POLLED, 1);
+    else
+        bh_waiter_count(w, streams, STREAMED, 1);
+    bh_active_add(&w->domain->active, bh_hash(p->org.p, p->org.len),
+                  w->broker->now);
+}
+
 void
 bh_park(struct bh_broker *b, const struct bh_park *p, int fd)
 {
@@ -138,11 +149,8 @@ bh_park(struct bh_broker *b, const struct bh_park *p, int fd)
     struct bh_channel *ch;
     struct bh_user *u;
 
-    if (p->kind == BH_PARK_POLL)
-        b->stats.polls++;
-    else
-        b->stats.streams++;
     if (!w) return;
+    count(w, p);
     enum bh_refusal no = b->log_id[0] == '\0'
                              ? BH_LOG_UNAVAILABLE
                              : bh_control_judge(b, p->domain, p->org, p->user);
@@ -152,7 +160,7 @@ bh_park(struct bh_broker *b, const struct bh_park *p, int fd)
     }
     ch = bh_channel_find(b, p->domain, p->org);
     u = bh_user_find(&b->users, p->org, p->user);
-    if (ch && u) supersede(b, u, ch, p->client_id);
+    if (ch && u) supersede(u, ch, p->client_id);
     if (!attach(w, p)) {
         w->since = p->has_cursor ? p->cursor_seq : b->floor;
         bh_deliver_overloaded(w);
@@ -172,7 +180,7 @@ bh_park_expire(struct bh_broker *b)
         if (w->begun && w->channel) {
             bh_stream_tick(w);
         } else if (w->pending) {
-            b->stats.lost++;
+            bh_waiter_count(w, lost, LOST, 1);
             bh_waiter_drop(w);
         } else {
             bh_deliver_finish(w);

@@ -7,6 +7,7 @@
 
 #include "clock.h"
 #include "cursor.h"
+#include "domain.h"
 #include "send.h"
 
 /* Soft: what a slow reader holds at most, and how many events of one write are
@@ -101,7 +102,7 @@ put_gap(struct bh_buf *out, struct bh_waiter *w, enum bh_gap why)
      * out can't be told, so they go on from the head. */
     w->since = why == BH_GAP_EVICTED ? w->channel->floor : w->broker->head;
     w->told = w->since;
-    w->broker->stats.gaps++;
+    bh_waiter_count(w, gaps, GAPS, 1);
     put_notice(out, w, "gap", reasons[why]);
 }
 
@@ -165,7 +166,7 @@ shared(struct bh_parts *p, const struct bh_waiter *w,
 static void
 lose(struct bh_waiter *w)
 {
-    w->broker->stats.lost++;
+    bh_waiter_count(w, lost, LOST, 1);
     bh_send_log(w, w->events, "connection_lost");
     bh_waiter_drop(w);
 }
@@ -213,7 +214,7 @@ send_part(struct bh_waiter *w, struct bh_parts *parts,
     if (!a) return sent(w, -ENOMEM);
     w->since = w->told = a->cursor;
     w->events += a->events;
-    w->broker->stats.delivered += a->events;
+    bh_waiter_count(w, delivered, DELIVERED, a->events);
     return sent(w, bh_send_part(w, a));
 }
 
@@ -313,7 +314,7 @@ expire(struct bh_waiter *w)
     struct bh_buf last = BH_BUF_INIT;
 
     if (w->by_token) {
-        w->broker->stats.token_expired++;
+        bh_waiter_count(w, token_expired, TOKEN_EXPIRED, 1);
         bh_stream_refuse(w, BH_TOKEN_EXPIRED);
         return;
     }
@@ -344,7 +345,7 @@ bh_stream_overloaded(struct bh_waiter *w)
     struct bh_buf json = BH_BUF_INIT;
     uint32_t s = 2 + bh_random_below(9);
 
-    w->broker->stats.overloaded++;
+    bh_waiter_count(w, overloaded, OVERLOADED, 1);
     put_retry(&text, w, s * 1000);
     bh_buf_fmt(&json, "{\"retryAfterMs\":%u}", s * 1000);
     put_notice(&text, w, "overloaded", bh_buf_cstr(&json));
@@ -462,7 +463,7 @@ bh_stream_serve(struct bh_waiter *w, uint32_t events)
 {
     if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR) &&
         bh_waiter_gone(w, events)) {
-        w->broker->stats.gone++;
+        bh_waiter_count(w, gone, GONE, 1);
         bh_send_log(w, w->events, NULL);
         bh_waiter_drop(w);
     } else if (events & EPOLLOUT && w->pending) {

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "domain.h"
 #include "mem.h"
 #include "deliver.h"
 #include "send.h"
@@ -90,6 +91,7 @@ bh_waiter_new(struct bh_broker *b, const struct bh_park *p, int fd)
     w->expires = expiry(b, p->expires_ms);
     w->request_id = p->request_id;
     w->kind = p->kind;
+    w->domain = bh_domain_get(b, p->domain);
     w->remembered = !p->has_cursor;
     if (w->remembered) {
         struct bh_memo_key k = bh_memo_key(p);
@@ -107,6 +109,13 @@ bh_waiter_new(struct bh_broker *b, const struct bh_park *p, int fd)
     return w;
 }
 
+static enum bh_domain_metric
+gauge(const struct bh_waiter *w)
+{
+    if (w->kind == BH_PARK_STREAM) return BH_M_STREAMS;
+    return w->kind == BH_PARK_NDJSON ? BH_M_LINES : BH_M_POLLS;
+}
+
 void
 bh_waiter_attach(struct bh_waiter *w, struct bh_channel *ch, struct bh_user *u)
 {
@@ -120,6 +129,7 @@ bh_waiter_attach(struct bh_waiter *w, struct bh_channel *ch, struct bh_user *u)
     u->n_waiters++;
     w->broker->n_waiters++;
     w->broker->n_by_kind[w->kind]++;
+    w->domain->v[gauge(w)]++;
 }
 
 int
@@ -177,6 +187,7 @@ bh_waiter_detach(struct bh_waiter *w)
     w->user = NULL;
     b->n_waiters--;
     b->n_by_kind[w->kind]--;
+    w->domain->v[gauge(w)]--;
 }
 
 bool
@@ -245,7 +256,7 @@ bh_waiter_sent(struct bh_waiter *w, int rc)
         if (rc == 0) return;
     }
     if (rc < 0)
-        b->stats.lost++;
+        bh_waiter_count(w, lost, LOST, 1);
     else
         drain(w);
     bh_heap_del(&b->timers, &w->timer);
@@ -258,9 +269,9 @@ bh_waiter_answer(struct bh_waiter *w, struct bh_answer *a, int retry_after)
     const struct bh_memo_key *k = bh_waiter_memo(w);
     int rc;
 
-    w->broker->stats.answers++;
-    w->broker->stats.delivered += a->events;
-    if (a->events == 0) w->broker->stats.without_event++;
+    bh_waiter_count(w, answers, ANSWERS, 1);
+    bh_waiter_count(w, delivered, DELIVERED, a->events);
+    if (a->events == 0) bh_waiter_count(w, without_event, EMPTY, 1);
     bh_send_log(w, a->events, NULL);
     bh_waiter_detach(w);
     rc = bh_send_answer(w, a, retry_after);
@@ -314,7 +325,7 @@ static void
 serve_parked(struct bh_waiter *w, uint32_t events)
 {
     if (!bh_waiter_gone(w, events)) return;
-    w->broker->stats.gone++;
+    bh_waiter_count(w, gone, GONE, 1);
     bh_waiter_drop(w);
 }
 

@@ -34,6 +34,7 @@ struct bh_waiter {
     struct bh_timer timer;
     struct bh_broker *broker;
     struct bh_channel *channel; /* NULL unless attached */
+    struct bh_domain *domain;   /* that counts it */
     struct bh_user *user;
     struct bh_interned *head;   /* response head lines */
     struct bh_interned *filter; /* NULL: all properties */

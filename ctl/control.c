@@ -230,6 +230,19 @@ bh_ctl_reload(const struct bh_conf *conf, enum bh_reload_what what,
     return 1;
 }
 
+int
+bh_ctl_stats(const struct bh_conf *conf, struct bh_report *out)
+{
+    static char packet[BH_MSG_MAX];
+    struct bh_buf m = BH_BUF_INIT;
+    struct bh_reader r;
+
+    bh_stats_encode(&m);
+    int rc = ask(conf, &m, BH_OP_STATED, packet, &r);
+    if (rc > 0 && !bh_stated_decode(&r, out)) return malformed();
+    return rc;
+}
+
 void
 bh_ctl_enforce(const struct bh_conf *conf)
 {

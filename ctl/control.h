@@ -28,6 +28,8 @@ int bh_ctl_end(const struct bh_conf *conf, const struct bh_end *m, uint32_t *n);
 int bh_ctl_reload(const struct bh_conf *conf, enum bh_reload_what what,
                   struct bh_reloaded *out, struct bh_buf *text,
                   struct bh_buf *log);
+/* OUT: what the broker counts, its local figures left alone. */
+int bh_ctl_stats(const struct bh_conf *conf, struct bh_report *out);
 /* The rules have changed: tell the broker, and print what that has ended. */
 void bh_ctl_enforce(const struct bh_conf *conf);
 

@@ -18,7 +18,7 @@ struct bh_command {
 extern const struct bh_command bh_cmd_token, bh_cmd_log, bh_cmd_publish;
 extern const struct bh_command bh_cmd_prune, bh_cmd_hold, bh_cmd_summarize;
 extern const struct bh_command bh_cmd_backup, bh_cmd_restore, bh_cmd_verify;
-extern const struct bh_command bh_cmd_keys;
+extern const struct bh_command bh_cmd_stats, bh_cmd_keys;
 extern const struct bh_command bh_cmd_deny, bh_cmd_disconnect, bh_cmd_domain;
 extern const struct bh_command bh_cmd_loglevel, bh_cmd_reload;
 

@@ -174,7 +174,7 @@ transact(struct bh_append *a, struct bh_group *group)
 static void
 count_lost(struct bh_group *group)
 {
-    bh_list_each (l, &group->beacons) bh_count(BH_COUNT_TELEMETRY_DROPPED, 1);
+    bh_list_each (l, &group->beacons) bh_count(BH_M_TELEMETRY_DROPPED, 1);
 }
 
 /* Rows of one transaction have consecutive numbers. */

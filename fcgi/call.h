@@ -42,8 +42,8 @@ struct bh_call {
 /* Each fills call->reply, or sets call->parked. */
 typedef void bh_handler(struct bh_call *call);
 bh_handler bh_handle_publish, bh_handle_subscribe, bh_handle_stream,
-    bh_handle_history, bh_handle_head, bh_handle_health, bh_handle_legacy,
-    bh_handle_telemetry;
+    bh_handle_history, bh_handle_head, bh_handle_metrics, bh_handle_prometheus,
+    bh_handle_health, bh_handle_legacy, bh_handle_telemetry;
 
 /* Refuse, with a constant sentence or NULL for the standard one. */
 void bh_refuse(struct bh_call *call, enum bh_refusal why, const char *detail);

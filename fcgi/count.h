@@ -1,35 +1,25 @@
-/* count.h: what this worker process has counted since it started. */
+/* count.h: what this worker process has counted since it started; the broker
+ * sums it up over all of them. */
 #ifndef BH_COUNT_H
 #define BH_COUNT_H
 
 #include "base.h"
-
-/*  X(symbol, word, what it counts) */
-#define BH_COUNTS(X)                                                           \
-    X(LIMITED_PUBLISHER, "limited_publisher",                                  \
-      "publishes refused because of their publisher's rate")                   \
-    X(LIMITED_ORG, "limited_org",                                              \
-      "publishes refused because of an org's rate")                            \
-    X(LIMITED_ADDRESS, "limited_address",                                      \
-      "telemetry refused because of its address's rate")                       \
-    X(LIMITED_TELEMETRY, "limited_telemetry",                                  \
-      "telemetry refused because of everybody's rate")                         \
-    X(TELEMETRY_TAKEN, "telemetry_taken", "telemetry entries accepted")        \
-    X(TELEMETRY_OTHER, "telemetry_other",                                      \
-      "accepted ones of an unknown eventType")                                 \
-    X(TELEMETRY_DROPPED, "telemetry_dropped",                                  \
-      "accepted ones that could not be stored")
-
-enum bh_count {
-#define BH_COUNT_ENUM(sym, word, what) BH_COUNT_##sym,
-    BH_COUNTS(BH_COUNT_ENUM)
-#undef BH_COUNT_ENUM
-        BH_COUNT_N
-};
+#include "proto.h"
+#include "wire.h"
 
 /* Both from any thread. */
-void bh_count(enum bh_count c, uint64_t n);
-uint64_t bh_counted(enum bh_count c);
-const char *bh_count_word(enum bh_count c);
+void bh_count(enum bh_worker_metric m, uint64_t n);
+void bh_count_refused(enum bh_refusal r);
+uint64_t bh_counted(enum bh_worker_metric m);
+
+/*
+ * Hand what has been counted since the last time to SEND, which returns 0 or a
+ * negative errno; after an error it will be handed over again. Nothing happens
+ * where there is nothing new. One thread at a time is let in.
+ */
+int bh_counts_report(int (*send)(void *arg, const struct bh_buf *msg),
+                     void *arg);
+/* The same, to the broker at the other end of the wire. */
+int bh_counts_send(struct bh_wire *wire);
 
 #endif

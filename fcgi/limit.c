@@ -11,7 +11,7 @@
 #define HOLD_US   1000000
 
 static void
-refuse(struct bh_call *call, int64_t wait_us, enum bh_count count,
+refuse(struct bh_call *call, int64_t wait_us, enum bh_worker_metric count,
        const char *detail)
 {
     int64_t seconds = (wait_us + 999999) / 1000000;
@@ -65,12 +65,12 @@ bh_limit_waited(struct bh_call *call)
     if (conf->limits.publisher_rate > 0)
         wait = bh_rates_held(rates, BH_RATE_PUBLISHER_HELD, user_of(call), now);
     if (wait > 0) {
-        refuse(call, wait, BH_COUNT_LIMITED_PUBLISHER, slow_publisher);
+        refuse(call, wait, BH_M_LIMITED_PUBLISHER, slow_publisher);
         return false;
     }
     if (conf->limits.org_rate > 0 && org.len > 0)
         wait = bh_rates_held(rates, BH_RATE_ORG_HELD, org, now);
-    if (wait > 0) refuse(call, wait, BH_COUNT_LIMITED_ORG, slow_org);
+    if (wait > 0) refuse(call, wait, BH_M_LIMITED_ORG, slow_org);
     return wait == 0;
 }
 
@@ -128,7 +128,7 @@ limit_orgs(struct bh_call *call, const struct bh_batch *batch, int64_t now)
         if (wait == 0) continue;
         while (i-- > 0)
             bh_rates_give(rates, BH_RATE_ORG, orgs[i].org, &rate, orgs[i].n);
-        refuse(call, wait, BH_COUNT_LIMITED_ORG, slow_org);
+        refuse(call, wait, BH_M_LIMITED_ORG, slow_org);
         if (org_of(call).len > 0)
             hold(call, BH_RATE_ORG_HELD, org_of(call), wait, now);
         return false;
@@ -149,7 +149,7 @@ bh_limit_publish(struct bh_call *call, const struct bh_batch *batch)
                                  (int)batch->n, now);
 
     if (wait > 0) {
-        refuse(call, wait, BH_COUNT_LIMITED_PUBLISHER, slow_publisher);
+        refuse(call, wait, BH_M_LIMITED_PUBLISHER, slow_publisher);
         hold(call, BH_RATE_PUBLISHER_HELD, user, wait, now);
         return false;
     }
@@ -172,7 +172,7 @@ bh_limit_address(struct bh_call *call)
                                  &rate, 1, bh_now_us());
 
     if (wait > 0)
-        refuse(call, wait, BH_COUNT_LIMITED_ADDRESS,
+        refuse(call, wait, BH_M_LIMITED_ADDRESS,
                "Too many requests from one address.");
     return wait == 0;
 }
@@ -187,7 +187,7 @@ bh_limit_telemetry(struct bh_call *call, int n)
                                  (struct bh_str){"", 0}, &rate, n, bh_now_us());
 
     if (wait > 0)
-        refuse(call, wait, BH_COUNT_LIMITED_TELEMETRY,
+        refuse(call, wait, BH_M_LIMITED_TELEMETRY,
                "Too much telemetry from everybody together.");
     return wait == 0;
 }

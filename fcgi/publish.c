@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "count.h"
 #include "cursor.h"
 #include "json.h"
 #include "limit.h"
@@ -151,6 +152,18 @@ add_result(struct bh_buf *out, const struct bh_event *e,
 }
 
 static void
+count(const struct bh_job *job)
+{
+    uint64_t stored = 0;
+
+    for (size_t i = 0; i < job->batch.n; i++)
+        stored += job->results[i].what == BH_STORED;
+    bh_count(BH_M_PUBLISHES, 1);
+    bh_count(BH_M_STORED, stored);
+    bh_count(BH_M_DUPLICATES, job->batch.n - stored);
+}
+
+static void
 answer(struct bh_call *call, const struct bh_job *job)
 {
     struct bh_buf *out = bh_reply_json(&call->reply);
@@ -163,6 +176,7 @@ answer(struct bh_call *call, const struct bh_job *job)
         add_result(out, &job->batch.v[i], &job->results[i]);
         if (job->results[i].seq > last) last = job->results[i].seq;
     }
+    count(job);
     bh_cursor_format(cursor, job->log_id, last);
     bh_buf_fmt(out, "],\"cursor\":\"%s\"}", cursor);
 }

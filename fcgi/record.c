@@ -128,7 +128,7 @@ bh_record_telemetry(struct bh_record *r, struct bh_link *beacons, int rows,
 
     bh_list_each (l, beacons) n++;
     if (r->n_beacons + n > BEACONS_MAX) {
-        bh_count(BH_COUNT_TELEMETRY_DROPPED, n);
+        bh_count(BH_M_TELEMETRY_DROPPED, n);
         return false;
     }
     if (r->n_beacons == 0) r->due_at = bh_now_ms() + BEACONS_MS;

@@ -5,13 +5,15 @@
 #include "clock.h"
 #include "orders.h"
 #include "cors.h"
+#include "count.h"
 #include "writer.h"
 
 /* Who may call. */
 enum who {
     ANYONE,
-    MEMBER,   /* a token with an org */
-    PUBLISHER /* a token with the scope realtime:publish */
+    MEMBER,    /* a token with an org */
+    PUBLISHER, /* a token with the scope realtime:publish */
+    MONITOR    /* one with realtime:metrics */
 };
 
 struct bh_route {
@@ -25,6 +27,7 @@ struct bh_route {
 
 static const struct bh_route routes[] = {
     {"/healthz", BH_GET, ANYONE, BH_LIVE, false, bh_handle_health},
+    {"/metrics", BH_GET, MONITOR, 0, false, bh_handle_prometheus},
     {"/telemetry/client", BH_POST, ANYONE, BH_ANY_QUERY, false,
      bh_handle_telemetry},
     {"realtime/subscribe", BH_GET, MEMBER,
@@ -36,6 +39,7 @@ static const struct bh_route routes[] = {
      false, bh_handle_history},
     {"realtime/cursor", BH_GET, MEMBER, 0, false, bh_handle_head},
     {"realtime/publish", BH_POST, PUBLISHER, 0, true, bh_handle_publish},
+    {"realtime/metrics", BH_GET, MONITOR, 0, false, bh_handle_metrics},
     {"events/subscribe", BH_GET, ANYONE, BH_ANY_QUERY, false, bh_handle_legacy},
 };
 
@@ -174,6 +178,8 @@ check_grant(struct bh_call *call)
         missing = "The token names no organisation.";
     if (call->route->who == PUBLISHER && !call->claims->may_publish)
         missing = "The token lacks the scope realtime:publish.";
+    if (call->route->who == MONITOR && !call->claims->may_metrics)
+        missing = "The token lacks the scope realtime:metrics.";
     if (missing == NULL) return true;
     bh_refuse(call, BH_FORBIDDEN, missing);
     return false;
@@ -243,8 +249,8 @@ is_clients_fault(enum bh_refusal r)
     return r != BH_GRANTED && bh_refusal_status(r) < 500;
 }
 
-void
-bh_route_run(struct bh_call *call)
+static void
+run(struct bh_call *call)
 {
     if (call->rq->method != BH_POST && !drain(call)) return;
     if (!find(call)) return;
@@ -257,4 +263,12 @@ bh_route_run(struct bh_call *call)
     if (call->route->recorded && call->claims != NULL &&
         is_clients_fault(call->reply.refusal))
         record(call);
+}
+
+void
+bh_route_run(struct bh_call *call)
+{
+    run(call);
+    if (call->reply.refusal != BH_GRANTED)
+        bh_count_refused(call->reply.refusal);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "count.h"
 #include "filter.h"
 #include "log.h"
 #include "page.h"
@@ -123,6 +124,7 @@ answer_from_log(struct bh_call *call, const struct bh_filter *f)
         bh_buf_str(out, "}");
         call->events = (size_t)page.n;
         call->reply.retry_after = 1 + (int)bh_random_below(5);
+        bh_count(BH_M_FROM_LOG, 1);
     }
     bh_page_fini(&page);
 }

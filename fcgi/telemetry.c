@@ -34,10 +34,10 @@ store(struct bh_call *call, struct bh_link *list, int n)
 {
     const struct bh_conf *conf = call->setup->conf;
 
-    bh_count(BH_COUNT_TELEMETRY_TAKEN, (uint64_t)n);
+    bh_count(BH_M_TELEMETRY_TAKEN, (uint64_t)n);
     bh_list_each (l, list) {
         if (!bh_beacon_known(bh_beacon_of(l)))
-            bh_count(BH_COUNT_TELEMETRY_OTHER, 1);
+            bh_count(BH_M_TELEMETRY_OTHER, 1);
     }
     if (conf->telemetry.rows > 0)
         bh_writer_telemetry(call->worker->writer, list, conf->telemetry.rows,

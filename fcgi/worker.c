@@ -5,10 +5,13 @@
 #include <signal.h>
 #include <string.h>
 #include <sysexits.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "buf.h"
+#include "count.h"
 #include "log.h"
+#include "process.h"
 #include "serve.h"
 #include "sock.h"
 
@@ -89,6 +92,7 @@ init(struct bh_worker *w, int listener, const char *conf_path,
 {
     const struct bh_conf *conf = setup->conf;
 
+    bh_process_now(); /* uptime begins here */
     *w = (struct bh_worker){.listener = listener, .conf_path = conf_path};
     bh_setup_slot_init(&w->setup, setup);
     w->first = bh_setup_get(&w->setup);
@@ -107,6 +111,7 @@ static void
 fini(struct bh_worker *w)
 {
     bh_writer_free(w->writer);
+    if (w->wire != NULL) bh_counts_send(w->wire);
     bh_wire_free(w->wire);
     bh_rates_close(w->rates);
     bh_orders_fini(&w->orders);
@@ -117,12 +122,16 @@ fini(struct bh_worker *w)
 static void
 watch_signals(struct bh_worker *w, const sigset_t *wanted)
 {
+    const struct timespec second = {1, 0};
+
     for (;;) {
-        int sig = sigwaitinfo(wanted, NULL);
+        int sig = sigtimedwait(wanted, NULL, &second);
         if (sig == SIGHUP)
             reload(w);
         else if (sig > 0)
             return;
+        else
+            bh_counts_send(w->wire);
     }
 }
 

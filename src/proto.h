@@ -12,6 +12,7 @@
 
 #include "buf.h"
 #include "cursor.h"
+#include "metric.h"
 
 /* Raise it with every change of a message: both sides refuse another version,
  * so that a worker and a broker of different builds part loudly. */
@@ -27,6 +28,9 @@
     X(PING, 6, "worker", "are you there")                                      \
     X(PONG, 7, "broker", "yes")                                                \
     X(ERROR, 8, "broker", "why the connection ends")                           \
+    X(STATS, 9, "worker", "what do you count")                                 \
+    X(STATED, 10, "broker", "all figures")                                     \
+    X(COUNT, 11, "worker", "what it has counted since the last COUNT")         \
     X(END, 12, "bellhopctl", "end the requests of an org or a user")           \
     X(ENDED, 13, "broker", "how many were ended")                              \
     X(RELOAD, 14, "bellhopctl", "read again what has changed")                 \
@@ -119,6 +123,21 @@ struct bh_ping {
 };
 void bh_ping_encode(struct bh_buf *b, enum bh_op op, const struct bh_ping *m);
 bool bh_ping_decode(struct bh_reader *r, struct bh_ping *m);
+
+void bh_stats_encode(struct bh_buf *b);
+bool bh_stats_decode(struct bh_reader *r);
+
+/* What a worker has counted since the last time. No answer. */
+struct bh_counts {
+    uint64_t worker[BH_WORKER_METRIC_N];
+    uint64_t refused[BH_REFUSAL_COUNT];
+};
+void bh_counts_encode(struct bh_buf *b, const struct bh_counts *m);
+bool bh_counts_decode(struct bh_reader *r, struct bh_counts *m);
+
+/* All of a report but its local figures. */
+void bh_stated_encode(struct bh_buf *b, const struct bh_report *m);
+bool bh_stated_decode(struct bh_reader *r, struct bh_report *m);
 
 /* ---- proto_control.c: what an operator says ---- */
 

@@ -17,6 +17,8 @@
 static const char *const sql[BH_Q_COUNT] = {
     [BH_Q_SPAN] = "SELECT seq, pruned_seq FROM sqlite_sequence, log"
                   " WHERE name = 'events'",
+    [BH_Q_EXTENT] = "SELECT (SELECT min(seq) FROM events),"
+                    " (SELECT max(seq) FROM events)",
     [BH_Q_CHANGED] = "PRAGMA data_version",
     [BH_Q_FOLLOW] = "SELECT seq, stored_at, domain, org_id, property_id,"
                     " event_id, event_type, body FROM events"

@@ -131,6 +131,12 @@ int bh_store_pruned(struct bh_store *s, struct bh_str domain, struct bh_str org,
 /* *SEQ: the highest seq ever pruned from anybody. */
 int bh_store_pruned_any(struct bh_store *s, int64_t *seq);
 
+/* The lowest and the highest seq that is stored; 0 and 0 in an empty log. */
+int bh_store_extent(struct bh_store *s, int64_t *first, int64_t *last);
+
+/* Of the file and its WAL; 0 where there is none. */
+int64_t bh_store_bytes(const char *path);
+
 /* *CHANGED: another connection has committed since the last call (PRAGMA
  * data_version). Cheap enough for ten times a second. */
 int bh_store_changed(struct bh_store *s, bool *changed);

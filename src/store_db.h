@@ -15,6 +15,7 @@
 /* Each is prepared when the log is opened; the SQL stands in store.c. */
 enum bh_query {
     BH_Q_SPAN,
+    BH_Q_EXTENT,
     BH_Q_CHANGED,
     BH_Q_FOLLOW,
     BH_Q_PAGE,

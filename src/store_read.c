@@ -2,6 +2,7 @@
 #include "store_db.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 /* Which events of a channel may pass. */
 struct filter {
@@ -86,6 +87,37 @@ bh_store_span(struct bh_store *s, struct bh_span *out)
     if (sqlite3_step(q) == SQLITE_ROW) {
         out->head = sqlite3_column_int64(q, 0);
         out->pruned = sqlite3_column_int64(q, 1);
+    }
+    return bh_store_reset(s, q);
+}
+
+static int64_t
+size_of(const char *path, const char *suffix)
+{
+    struct bh_buf name = BH_BUF_INIT;
+    struct stat st;
+
+    bh_buf_fmt(&name, "%s%s", path, suffix);
+    int rc = stat(bh_buf_cstr(&name), &st);
+    bh_buf_fini(&name);
+    return rc == 0 ? st.st_size : 0;
+}
+
+int64_t
+bh_store_bytes(const char *path)
+{
+    return size_of(path, "") + size_of(path, "-wal");
+}
+
+int
+bh_store_extent(struct bh_store *s, int64_t *first, int64_t *last)
+{
+    sqlite3_stmt *q = s->q[BH_Q_EXTENT];
+
+    *first = *last = 0;
+    if (sqlite3_step(q) == SQLITE_ROW) {
+        *first = sqlite3_column_int64(q, 0);
+        *last = sqlite3_column_int64(q, 1);
     }
     return bh_store_reset(s, q);
 }

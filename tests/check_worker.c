@@ -178,7 +178,7 @@ END_TEST
 
 /* ---- refusals ---- */
 
-enum bearer { NO_TOKEN, GARBAGE, PLAIN, ORG, ONE_PROPERTY, PUBLISHER };
+enum bearer { NO_TOKEN, GARBAGE, PLAIN, ORG, ONE_PROPERTY, PUBLISHER, MONITOR };
 
 static const struct {
     const char *method, *path, *body, *type;
@@ -192,7 +192,12 @@ static const struct {
     {"GET", "/none/realtime/subscribe", NULL, "", ORG, 404, "not_found"},
     {"GET", "/tasks/realtime/subscribe/", NULL, "", ORG, 404, "not_found"},
     {"GET", "/tasks/realtime/streams", NULL, "", ORG, 404, "not_found"},
-    {"GET", "/metrics", NULL, "", ORG, 404, "not_found"},
+    {"GET", "/metrics", NULL, "", ORG, 403, "forbidden"},
+    {"GET", "/metrics", NULL, "", NO_TOKEN, 401, "token_missing"},
+    {"POST", "/metrics", NULL, "", ORG, 405, "method_not_allowed"},
+    {"GET", "/tasks/realtime/metrics", NULL, "", ORG, 403, "forbidden"},
+    {"GET", "/tasks/realtime/metrics?x=1", NULL, "", MONITOR, 400,
+     "bad_request"},
     {"POST", SUBSCRIBE, NULL, "", ORG, 405, "method_not_allowed"},
     {"HEAD", SUBSCRIBE, NULL, "", ORG, 405, "method_not_allowed"},
     {"GET", PUBLISH, NULL, "", ORG, 405, "method_not_allowed"},
@@ -248,6 +253,8 @@ bearer(enum bearer b)
         return wk_token(&k, "o1", "p", NULL);
     case PUBLISHER:
         return wk_publisher(&k);
+    case MONITOR:
+        return wk_token(&k, NULL, NULL, "realtime:metrics");
     default:
         return "";
     }

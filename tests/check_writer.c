@@ -245,12 +245,12 @@ END_TEST
 
 START_TEST(test_telemetry_is_bounded)
 {
-    uint64_t before = bh_counted(BH_COUNT_TELEMETRY_DROPPED);
+    uint64_t before = bh_counted(BH_M_TELEMETRY_DROPPED);
     int left = 0;
 
     bh_job_put(writer, publish("a", BH_GRANTED));
     for (int i = 0; i < 4000; i++) left += tell(steal, 100, 1);
-    ck_assert_int_eq((int64_t)(bh_counted(BH_COUNT_TELEMETRY_DROPPED) - before),
+    ck_assert_int_eq((int64_t)(bh_counted(BH_M_TELEMETRY_DROPPED) - before),
                      left);
     bh_job_put(writer, publish("b", BH_GRANTED));
     ck_assert_int_eq(bh_logbox_number("SELECT count(*) FROM telemetry"), 100);

@@ -20,6 +20,9 @@
     X(proto) \
     X(ctlpage) \
     X(rules) \
+    X(hist) \
+    X(metric) \
+    X(active) \
     X(json) \
     X(event) \
     X(conf) \

@@ -1,6 +1,7 @@
 /*
- * hist.h: how long things took, in microseconds. A log-linear histogram: 32
- * steps between two powers of two, so a percentile is at most 3 % too high.
+ * hist.h: how long things took, in microseconds or whatever unit its user has.
+ * A log-linear histogram: 32 steps between two powers of two, so a percentile
+ * is at most 3 % too high.
  */
 #ifndef BH_HIST_H
 #define BH_HIST_H
@@ -17,6 +18,9 @@ struct bh_hist {
 
 /* US below 0 counts as 0. */
 void bh_hist_add(struct bh_hist *h, int64_t us);
+void bh_hist_add_n(struct bh_hist *h, int64_t us, uint64_t n);
+/* How many are at most US; a slot that US lies in counts as a whole. */
+uint64_t bh_hist_within(const struct bh_hist *h, uint64_t us);
 /* The value that PERCENT of all stay at or below; 0 in an empty one. */
 uint64_t bh_hist_percentile(const struct bh_hist *h, double percent);
 

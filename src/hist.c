@@ -1,6 +1,3 @@
-/* hist.c: see hist.h. */
-#include "base.h"
-
 #include "hist.h"
 
 /* Values below STEPS have a slot each; above, the slot is the power of two
@@ -28,13 +25,29 @@ top_of(size_t slot)
 }
 
 void
-bh_hist_add(struct bh_hist *h, int64_t us)
+bh_hist_add_n(struct bh_hist *h, int64_t us, uint64_t n)
 {
     uint64_t v = us > 0 ? (uint64_t)us : 0;
 
-    h->slot[slot_of(v)]++;
-    h->count++;
+    if (n == 0) return;
+    h->slot[slot_of(v)] += n;
+    h->count += n;
     if (v > h->max) h->max = v;
+}
+
+void
+bh_hist_add(struct bh_hist *h, int64_t us)
+{
+    bh_hist_add_n(h, us, 1);
+}
+
+uint64_t
+bh_hist_within(const struct bh_hist *h, uint64_t us)
+{
+    uint64_t n = 0;
+
+    for (size_t i = 0; i <= slot_of(us); i++) n += h->slot[i];
+    return n;
 }
 
 uint64_t

@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -263,6 +265,14 @@ bh_sock_recv(int fd, void *p, size_t size, int *passed, int flags)
     if (m.msg_flags & MSG_CTRUNC) return -EMFILE;
     if (m.msg_flags & MSG_TRUNC) return -EMSGSIZE;
     return n;
+}
+
+int
+bh_sock_unread(int fd)
+{
+    int n = 0;
+
+    return ioctl(fd, SIOCOUTQ, &n) < 0 ? -errno : n;
 }
 
 void

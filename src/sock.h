@@ -51,6 +51,10 @@ int bh_sock_send(int fd, const void *p, size_t len, int pass, int flags);
  */
 ssize_t bh_sock_recv(int fd, void *p, size_t size, int *passed, int flags);
 
+/* What the other side hasn't read yet, as the kernel counts it: more than the
+ * bytes sent, and less only when it has read a whole piece. */
+int bh_sock_unread(int fd);
+
 /* Tell systemd, where it asked to be told (sd_notify(3)'s protocol). */
 void bh_notify(const char *state);
 

@@ -20,6 +20,12 @@ int bh_sock_dial(const char *path, int type);
 /* The number of sockets systemd passed, from descriptor 3 on; unsets the
  * environment. 0 where there are none. */
 int bh_sock_inherited(void);
+/*
+ * The one listening Unix socket of TYPE that systemd passed (socket
+ * activation). 0 where it passed nothing; -E2BIG for more than one socket,
+ * -EPROTOTYPE for one of another kind.
+ */
+int bh_sock_activated(int type);
 /* Whether FD is a listening socket. */
 bool bh_sock_is_listener(int fd);
 

@@ -9,10 +9,11 @@
 #include "clock.h"
 #include "log.h"
 
-#define HOUR_MS  3600000LL
-#define SHARE    5  /* one in so many refused, or at once empty, is much */
-#define FEW      20 /* of fewer nothing can be said */
-#define TOLD_MAX 200
+#define HOUR_MS     3600000LL
+#define SHARE       5   /* one in so many refused, or at once empty, is much */
+#define FEW         20  /* of fewer nothing can be said */
+#define FEW_REFUSED 100 /* this command alone causes some */
+#define TOLD_MAX    200
 
 static uint64_t
 of_domains(const struct bh_report *r, enum bh_domain_metric m)
@@ -124,7 +125,7 @@ weigh_refused(struct bh_doctor *d)
     int64_t served =
         (int64_t)(r->worker[BH_M_PUBLISHES] + of_domains(r, BH_M_POLLED) +
                   of_domains(r, BH_M_STREAMED));
-    bool much = w.n > FEW && w.n > (served + w.n) / SHARE;
+    bool much = w.n > FEW_REFUSED && w.n > (served + w.n) / SHARE;
 
     bh_tell(d, much ? BH_DOUBTFUL : BH_FINE,
             much ? "see docs/operate.md for each, and the view "

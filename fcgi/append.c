@@ -184,7 +184,7 @@ transact(struct bh_append *a, struct bh_group *group, bool marks)
 
     if (rc < 0) return rc;
     rc = append_all(a, group, marks);
-    if (rc == 0) return bh_store_commit(a->store);
+    if (rc == 0) return bh_store_commit_held(a->store);
     bh_store_rollback(a->store);
     return rc;
 }
@@ -235,6 +235,12 @@ bh_append_group(struct bh_append *a, struct bh_group *group)
     }
     if (rc < 0) close_log(a);
     return span;
+}
+
+void
+bh_append_release(struct bh_append *a)
+{
+    if (a->store != NULL) bh_store_release(a->store);
 }
 
 void

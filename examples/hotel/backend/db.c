@@ -53,7 +53,6 @@ prepare(struct hotel_db *db, const char *path)
     if (sqlite3_open_v2(path, &db->sql, flags, NULL) != SQLITE_OK) return false;
     sqlite3_busy_timeout(db->sql, BUSY_MS);
     sqlite3_db_config(db->sql, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-    sqlite3_db_config(db->sql, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
     return exec(db, "PRAGMA journal_mode = WAL;"
                     "PRAGMA synchronous = FULL;"
                     "PRAGMA foreign_keys = ON;") &&

@@ -1,0 +1,41 @@
+// Puts the page together.
+import { QueryClientProvider } from '@tanstack/react-query';
+import { AuthProvider, Layout, useAuth } from 'bellhop-client/auth';
+import { RealtimeProvider } from 'bellhop-client/react';
+import { StrictMode, useEffect } from 'react';
+import { createRoot } from 'react-dom/client';
+import { Board } from './board';
+import { Door } from './door';
+import { go } from './place';
+import { client, forgetAll, queries } from './realtime';
+import { auth, resume } from './session';
+import './style.css';
+
+function App() {
+  const { state } = useAuth();
+  const outside = state === 'anonymous' || state === 'loggedOut';
+  useEffect(() => {
+    if (outside) {
+      forgetAll();
+      go('/');
+    } else if (location.pathname === '/') {
+      go('/tasks');
+    }
+  }, [outside]);
+  return outside ? <Door /> : <Layout><Board /></Layout>;
+}
+
+const root = document.getElementById('root');
+if (!root) throw new Error('index.html has no #root');
+await resume();
+createRoot(root).render(
+  <StrictMode>
+    <QueryClientProvider client={queries}>
+      <AuthProvider auth={auth} queryClient={queries}>
+        <RealtimeProvider client={client}>
+          <App />
+        </RealtimeProvider>
+      </AuthProvider>
+    </QueryClientProvider>
+  </StrictMode>,
+);

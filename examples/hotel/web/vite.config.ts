@@ -20,7 +20,13 @@ export default defineConfig(({ mode }) => {
       dedupe: ['react', 'react-dom', '@tanstack/react-query'],
     },
     esbuild: { jsx: 'automatic' },
-    build: { target: 'es2022' },
+    build: {
+      target: 'es2022',
+      rollupOptions: {
+        // TanStack marks its modules for servers that render; here is none.
+        onwarn: (warning, warn) => void (warning.code === 'MODULE_LEVEL_DIRECTIVE' || warn(warning)),
+      },
+    },
     server: { port: 5173, strictPort: true, proxy, fs: { allow: ['.', '../../../client/src'] } },
   };
 });

@@ -77,7 +77,7 @@ function Columns({ tasks, hotel, changes, onOpen }: { tasks: Task[]; hotel: Hote
   const { mutate } = changes.change;
   const step = useCallback((task: Task) => mutate({ task, change: { status: nextStep[task.status].to } }), [mutate]);
   return (
-    <>
+    <div>
       <div className="switch" role="group" aria-label="Column">
         {columns.map(({ status, name }) => (
           <button key={status} type="button" aria-pressed={current === status} onClick={() => setCurrent(status)}>
@@ -103,7 +103,7 @@ function Columns({ tasks, hotel, changes, onOpen }: { tasks: Task[]; hotel: Hote
           );
         })}
       </div>
-    </>
+    </div>
   );
 }
 

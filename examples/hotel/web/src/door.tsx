@@ -1,6 +1,5 @@
 // The door: pick who you are.
-import { useQuery } from '@tanstack/react-query';
-import { useState } from 'react';
+import { useEffect, useState } from 'react';
 import { Avatar } from './avatar';
 import { candidates, signIn } from './session';
 import type { Candidate } from './types';
@@ -17,10 +16,26 @@ export const otherHost = (): string | null => {
   return twin ? `${location.protocol}//${twin}:${location.port}/` : null;
 };
 
+// Not in the query cache: that is emptied whenever somebody leaves.
+function useCandidates(complain: (text: string) => void): Candidate[] | null {
+  const [people, setPeople] = useState<Candidate[] | null>(null);
+  useEffect(() => {
+    let wanted = true;
+    candidates().then(
+      (all) => wanted && setPeople(all),
+      (error: Error) => wanted && complain(`The backend doesn’t answer: ${error.message}`),
+    );
+    return () => {
+      wanted = false;
+    };
+  }, [complain]);
+  return people;
+}
+
 export function Door() {
-  const people = useQuery({ queryKey: ['candidates'], queryFn: candidates, staleTime: Number.POSITIVE_INFINITY });
   const [trouble, setTrouble] = useState('');
   const [busy, setBusy] = useState('');
+  const people = useCandidates(setTrouble);
   const enter = (id: string): void => {
     setBusy(id);
     signIn(id).catch((error: Error) => {
@@ -38,10 +53,9 @@ export function Door() {
           This is a demo: pick a name, there are no passwords. Open a second window as somebody else, and watch each other work.
         </p>
       </header>
-      {people.isPending && <p role="status">One moment…</p>}
-      {people.isError && <p role="alert" className="trouble">The backend doesn’t answer: {people.error.message}</p>}
+      {!people && !trouble && <p role="status">One moment…</p>}
       {trouble && <p role="alert" className="trouble">{trouble}</p>}
-      {byOrg(people.data ?? []).map(([org, staff]) => (
+      {byOrg(people ?? []).map(([org, staff]) => (
         <section key={org} aria-label={org}>
           <h2>{org}</h2>
           <ul className="people">

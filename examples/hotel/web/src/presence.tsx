@@ -20,8 +20,8 @@ const tone = (status: Snapshot['status']): string =>
   status === 'live' ? 'good' : status === 'connecting' || status === 'degraded' || status === 'idle' ? 'fair' : 'bad';
 
 const roles: Record<Snapshot['role'], { short: string; long: string }> = {
-  leader: { short: 'leads', long: 'This tab leads: it alone talks to the server, and tells your other tabs.' },
-  follower: { short: 'follows', long: 'This tab follows: another of your tabs talks to the server and passes everything on.' },
+  leader: { short: 'leader tab', long: 'This tab leads: it alone talks to the server, and tells your other tabs.' },
+  follower: { short: 'follower tab', long: 'This tab follows: another of your tabs talks to the server and passes everything on.' },
   none: { short: '', long: 'This tab has no part in it yet.' },
 };
 

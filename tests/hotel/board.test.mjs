@@ -46,7 +46,7 @@ test('a filter holds for what comes in live, too', slow, async () => {
   const anna = await demo.person('anna');
   const { accessToken: token } = await demo.login('emeka');
   await anna.getByRole('button', { name: /^Alpenhof/ }).click();
-  await anna.getByLabel('Show').selectOption('lena');
+  await anna.getByRole('combobox', { name: 'Show' }).selectOption('lena');
   await waitFor('the filtered rows', async () => (await anna.locator('.card').count()) === 2);
   const make = (taskId, more) => demo.api('POST', '/hotel/api/tasks', { token, body: { taskId, title: taskId, propertyId: 'p-alpine', assignee: 'lena', ...more } });
   await make('elsewhere', { propertyId: 'p-canal', assignee: 'emeka' });
@@ -111,7 +111,7 @@ test('a change that somebody else was faster with is told, and the row put right
   await demo.api('POST', '/hotel/api/tasks', { token, body: { taskId: 'race', propertyId: 'p-canal', title: 'Race' } });
   await shows(anna, 'Race');
   await anna.getByRole('button', { name: 'Race', exact: true }).click(); // her sheet has version 1
-  await anna.getByLabel('Room').fill('7');
+  await anna.getByRole('textbox', { name: 'Room' }).fill('7');
   await demo.api('PATCH', '/hotel/api/tasks/race', { token, body: { status: 'done' } });
   await shows(anna, 'Race', 2);
   await anna.getByRole('button', { name: 'Save' }).click();

@@ -154,7 +154,7 @@ export async function live(tab) {
 export async function add(tab, title, { house } = {}) {
   await tab.getByRole('button', { name: 'New task' }).click();
   await tab.getByLabel('What is to be done?').fill(title);
-  if (house) await tab.getByLabel('House').selectOption({ label: house });
+  if (house) await tab.getByRole('combobox', { name: 'House' }).selectOption({ label: house });
   await tab.getByRole('button', { name: 'Add task' }).click();
 }
 

@@ -129,7 +129,6 @@ function Work({ hotel }: { hotel: Hotel }) {
       const change = changeOf(sheet, all);
       if (Object.keys(change).length > 0) changes.change.mutate({ task: sheet, change });
     }
-    setSheet(null);
   };
   return (
     <>
@@ -170,10 +169,7 @@ function Work({ hotel }: { hotel: Hotel }) {
           task={sheet === 'new' ? null : sheet}
           property={filter.property}
           onSave={save}
-          onDelete={(task) => {
-            changes.remove.mutate(task);
-            setSheet(null);
-          }}
+          onDelete={(task) => changes.remove.mutate(task)}
           onClose={() => setSheet(null)}
         />
       )}

@@ -50,12 +50,16 @@ export function Sheet({ hotel, task, property, onSave, onDelete, onClose }: Prop
     dialog.current?.showModal();
   }, []);
 
+  // Closed before it goes: so the focus returns to where it came from.
+  const leave = (): void => dialog.current?.close();
   const staff = hotel.staff.filter((one) => one.properties === null || one.properties.includes(fields.propertyId));
   const save = (event: React.FormEvent): void => {
     event.preventDefault();
     const wrong = problem(fields);
     setTrouble(wrong);
-    if (wrong === '') onSave(fields);
+    if (wrong !== '') return;
+    onSave(fields);
+    leave();
   };
   return (
     <dialog ref={dialog} className="task-sheet" aria-labelledby="sheet-title" onClose={onClose}>
@@ -123,11 +127,18 @@ export function Sheet({ hotel, task, property, onSave, onDelete, onClose }: Prop
         </p>
         <div className="actions">
           {task && (
-            <button type="button" className="danger" onClick={() => onDelete(task)}>
+            <button
+              type="button"
+              className="danger"
+              onClick={() => {
+                onDelete(task);
+                leave();
+              }}
+            >
               Delete
             </button>
           )}
-          <button type="button" className="quiet" onClick={() => dialog.current?.close()}>
+          <button type="button" className="quiet" onClick={leave}>
             Cancel
           </button>
           <button type="submit" className="primary">

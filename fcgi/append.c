@@ -137,8 +137,8 @@ append_deliveries(struct bh_append *a, struct bh_group *group)
     const struct bh_buf *b = &group->deliveries;
 
     if (b->len == 0) return 0;
-    return bh_store_deliveries(a->store, (const struct bh_delivery *)b->p,
-                               b->len / sizeof(struct bh_delivery),
+    const void *v = b->p; /* as aligned as all that malloc(3) gives */
+    return bh_store_deliveries(a->store, v, b->len / sizeof(struct bh_delivery),
                                group->deliveries_kept);
 }
 

@@ -1,6 +1,5 @@
 // The board: houses, three columns, and what happens meanwhile.
 import { useQuery } from '@tanstack/react-query';
-import { useRealtime } from 'bellhop-client/react';
 import { useLiveStaleTime } from 'bellhop-client/react-query';
 import { useCallback, useEffect, useState } from 'react';
 import { fetchHotel, fetchSummary } from './api';
@@ -12,7 +11,7 @@ import { listKey, summaryKey } from './lists';
 import { useFilter } from './place';
 import { Presence } from './presence';
 import { client, loadTasks } from './realtime';
-import { signOut } from './session';
+import { auth } from './session';
 import { type Fields, Sheet } from './sheet';
 import { Announcer, Ticker, useFresh } from './ticker';
 import { useNow } from './time';
@@ -62,7 +61,7 @@ function TopBar({ hotel }: { hotel: Hotel }) {
           <strong>{hotel.me.name}</strong>
           <span>{hotel.me.role}</span>
         </span>
-        <button type="button" className="quiet" onClick={() => void signOut()}>
+        <button type="button" className="quiet" onClick={() => auth.logout()}>
           Sign out
         </button>
       </div>
@@ -183,7 +182,6 @@ export function Board() {
   useEffect(() => {
     if (name) document.title = `Tasks · ${name}`;
   }, [name]);
-  useRealtime(); // redraws when the connection changes its state
   if (hotel.isError) return <p role="alert" className="trouble">The hotel can’t be read: {hotel.error.message}</p>;
   if (!hotel.data) return <p role="status" className="waiting">One moment…</p>;
   return <Work hotel={hotel.data} />;

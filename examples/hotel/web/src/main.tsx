@@ -6,28 +6,29 @@ import { StrictMode, useEffect } from 'react';
 import { createRoot } from 'react-dom/client';
 import { Board } from './board';
 import { Door } from './door';
-import { go } from './place';
+import { go, usePath } from './place';
 import { client, forgetAll, queries } from './realtime';
-import { auth, resume } from './session';
+import { auth } from './session';
 import './style.css';
 
 function App() {
   const { state } = useAuth();
-  const outside = state === 'anonymous' || state === 'loggedOut';
+  const path = usePath();
+  // A session that has ended by itself leaves the board where it is, with a banner that leads to the door.
+  const outside = state === 'anonymous' || state === 'loggedOut' || (state === 'expired' && path === '/');
   useEffect(() => {
     if (outside) {
       forgetAll();
       go('/');
-    } else if (location.pathname === '/') {
+    } else if (path === '/') {
       go('/tasks');
     }
-  }, [outside]);
+  }, [outside, path]);
   return outside ? <Door /> : <Layout><Board /></Layout>;
 }
 
 const root = document.getElementById('root');
 if (!root) throw new Error('index.html has no #root');
-await resume();
 createRoot(root).render(
   <StrictMode>
     <QueryClientProvider client={queries}>

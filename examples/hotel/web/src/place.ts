@@ -27,6 +27,8 @@ export const filterIn = (address: string): Filter => {
   return { property: query.get('property') ?? '', assignee: query.get('for') ?? '' };
 };
 
+export const usePath = (): string => useSyncExternalStore(listen, () => location.pathname);
+
 export function useFilter(): [Filter, (change: Partial<Filter>) => void] {
   const address = useSyncExternalStore(listen, here);
   const filter = filterIn(address);

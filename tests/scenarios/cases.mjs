@@ -1,6 +1,6 @@
 // cases.mjs: which rows are measured by what, how often and where. Lanes: `measured`
-// runs one after the other; `waiting` beside it, all at once, since it waits for real
-// time to pass; `firefox` comes last.
+// runs one after the other, then `tabs`, then `firefox`; `waiting` runs beside them, all at
+// once, since it waits for real time to pass.
 import { burst, sums } from './cases/burst.mjs';
 import { creations, latency } from './cases/delivery.mjs';
 import { failures, refreshes } from './cases/expiry.mjs';
@@ -40,8 +40,6 @@ export const cases = [
   { lane: 'measured', rows: ['leader.close', 'leader.account'], run: (t) => endings(t, { key: 'leader.close', accountKey: 'leader.account', how: 'close', times: times(t, 30, 5), bound95: 500, bound: 1000 }) },
   { lane: 'measured', rows: ['leader.crash'], run: (t) => endings(t, { key: 'leader.crash', how: 'crash', times: 5, tabs: 3, bound: 2000 }) },
   { lane: 'measured', rows: ['leader.stream'], on: ours, run: (t) => endings(t, { key: 'leader.stream', how: 'close', times: 10, tabs: 3, bound95: 500, bound: 1000, settings: { transport: 'stream' } }) },
-  { lane: 'measured', rows: ['leader.freeze', 'leader.thaw'], run: (t) => freezes(t, { key: 'leader.freeze', accountKey: 'leader.thaw', people: 5, rounds: times(t, 2, 1), bound: 12_000 }) },
-  { lane: 'measured', rows: ['leader.hidden'], run: (t) => hidden(t, 'leader.hidden') },
   { lane: 'measured', rows: ['outage.banner', 'outage.quiet', 'outage.back', 'outage.events'], run: (t) => offline(t, { bannerKey: 'outage.banner', quietKey: 'outage.quiet', backKey: 'outage.back', eventsKey: 'outage.events' }) },
   { lane: 'measured', rows: ['outage.evicted', 'outage.expired'], run: (t) => longOutages(t, { evictedKey: 'outage.evicted', expiredKey: 'outage.expired' }) },
   { lane: 'measured', rows: ['targets.query'], on: ours, run: (t) => cursorInQuery(t, 'targets.query') },
@@ -49,6 +47,10 @@ export const cases = [
   { lane: 'measured', rows: ['targets.strict'], on: ours, rig: 'strict', run: (t) => strict(t, 'targets.strict') },
   { lane: 'measured', rows: ['targets.close'], on: ours, run: (t) => closing(t, 'targets.close') },
   { lane: 'measured', rows: ['targets.heap'], run: (t) => heap(t, 'targets.heap', times(t, 2000, 500)) },
+
+  // ---- Chromium, where a tab is behind another ----
+  { lane: 'tabs', rows: ['leader.freeze', 'leader.thaw'], run: (t) => freezes(t, { key: 'leader.freeze', accountKey: 'leader.thaw', people: 5, rounds: times(t, 2, 1), bound: 12_000 }) },
+  { lane: 'tabs', rows: ['leader.hidden'], run: (t) => hidden(t, 'leader.hidden') },
 
   // ---- Firefox ----
   { lane: 'firefox', rows: ['firefox.close', 'firefox.account'], on: ours, run: (t) => endings(t, { key: 'firefox.close', accountKey: 'firefox.account', how: 'close', times: 10, tabs: 3, bound: 1000 }) },

@@ -64,6 +64,7 @@ function Board({ token, logout }: { token: string; logout: () => void }) {
       if (done.has(event.eventId)) continue;
       done.add(event.eventId);
       if (done.size > 1000) [...done].slice(0, 100).forEach((id) => done.delete(id));
+      if (event.eventType !== 'TaskCreated' && event.eventType !== 'Tick') continue;
       tick([event]);
       if (event.eventType === 'Tick') continue;
       client.setQueryData<Task[]>(['tasks', 'list'], (old) => (old ? [event.payload, ...old] : [event.payload]));

@@ -1,6 +1,6 @@
 // logout.mjs: scenario 4. One tab signs out, and all stop.
-import { sleep, waitFor } from '../../lib/wait.mjs';
-import { max, ms, p95, spread } from '../lib/figures.mjs';
+import { sleep } from '../../lib/wait.mjs';
+import { max, spread } from '../lib/figures.mjs';
 import { Person } from '../lib/person.mjs';
 import { Numbers } from '../lib/rig.mjs';
 
@@ -23,7 +23,6 @@ export async function logouts(t, { abortKey, serverKey, quietKey, times, leads =
   const left = [];
   const held = [];
   const stale = [];
-  const malformed = [];
   for (let i = 0; i < times; i++) {
     if (i > 0) await back(person);
     const leader = await person.leader();
@@ -46,18 +45,17 @@ export async function logouts(t, { abortKey, serverKey, quietKey, times, leads =
     if (numbers) await numbers.stop();
   }
   const cleared = await emptied(person);
-  const quiet = settle(t, { person, stale, malformed, cleared, quietKey, held });
   if (abortKey) t.cell(abortKey, spread(took), took.length === times && max(took) < 200);
   if (serverKey) t.cell(serverKey, `${spread(left)}; polls then in flight: ${max(held)}`, left.length > 0 && max(left) <= 400 && max(held) === 0);
-  return quiet; // it takes half a minute more
+  if (quietKey) t.later(quiet(t, { person, stale, cleared, quietKey, held }));
+  else await person.close();
 }
 
 // Nothing of the last session is shown after the log-out.
 const emptied = (person) => Promise.all(person.tabs.map((tab) => tab.page.evaluate(() => document.querySelectorAll('#list [data-row], #ticker [data-n]').length === 0)));
 
 // Half a minute later: has anything with an old token been sent since?
-async function settle(t, { person, stale, cleared, quietKey, held }) {
-  if (!quietKey) return person.close();
+async function quiet(t, { person, stale, cleared, quietKey, held }) {
   await sleep(30_000);
   const { gate } = t.rig;
   const late = stale.flatMap(({ old, clicked }) => gate.select({ user: person.user, from: clicked + 200 }).filter(({ jti, path }) => old.has(jti) && path !== '/api/logout'));

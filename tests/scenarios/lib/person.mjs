@@ -61,9 +61,9 @@ export class Tab {
   }
 
   async ready() {
-    await this.until('what it shows', () => document.querySelector('#login, #list'));
+    await this.until('what it shows', () => document.querySelector('#login, #list') !== null);
     if (await this.page.evaluate(() => document.querySelector('#login') !== null)) await this.click('login');
-    await this.until('its list', () => document.querySelector('#list'));
+    await this.until('its list', () => document.querySelector('#list') !== null);
   }
 
   // Until CONDITION, evaluated in the page, holds.
@@ -104,7 +104,7 @@ export class Tab {
   // ---- by the DevTools protocol; Chromium only ----
 
   async devtools() {
-    return (this.session ??= await this.person.context.newCDPSession(this.page));
+    return (this.session ??= await (this.page.createCDPSession?.() ?? this.person.context.newCDPSession(this.page)));
   }
 
   // The renderer dies, as of a fault of its own.
@@ -114,8 +114,9 @@ export class Tab {
     session.send('Page.crash').catch(() => {}); // there is nobody left to answer
   }
 
-  // As Chromium freezes a tab, but for the exemption of one that holds a Web Lock: so
-  // this is the harder case.
+  // As Chromium freezes a hidden tab, but for the exemption of one that holds a Web Lock:
+  // so this is the harder case. Playwright's tabs can't be frozen: it keeps all of them
+  // in focus.
   async freeze() {
     this.frozen = true;
     await (await this.devtools()).send('Page.setWebLifecycleState', { state: 'frozen' });

@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -91,21 +93,37 @@ bh_sock_listen(const char *path, int type, mode_t mode, int backlog)
 
 /* connect(2) on a Unix socket waits for room in the backlog, as long as a send
  * may take. */
-int
-bh_sock_dial(const char *path, int type)
+static int
+dial(const char *path, int type, bool named)
 {
+    static const struct sockaddr_un any = {.sun_family = AF_UNIX};
     struct sockaddr_un a;
     int rc = address(&a, path);
 
     if (rc != 0) return rc;
     int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
     if (fd < 0) return -errno;
-    rc = bh_sock_timeouts(fd, DIAL_MS);
+    if (named &&
+        bind(fd, (const struct sockaddr *)&any, sizeof any.sun_family) != 0)
+        rc = -errno;
+    if (rc == 0) rc = bh_sock_timeouts(fd, DIAL_MS);
     if (rc == 0) rc = connect_to(fd, &a);
     if (rc == 0) rc = bh_sock_timeouts(fd, 0);
     if (rc == 0) return fd;
     close(fd);
     return rc;
+}
+
+int
+bh_sock_dial(const char *path, int type)
+{
+    return dial(path, type, false);
+}
+
+int
+bh_sock_dial_named(const char *path, int type)
+{
+    return dial(path, type, true);
 }
 
 /* A decimal number from the environment, or -1. */
@@ -284,6 +302,14 @@ bh_sock_recv(int fd, void *p, size_t size, int *passed, int flags)
     if (m.msg_flags & MSG_CTRUNC) return -EMFILE;
     if (m.msg_flags & MSG_TRUNC) return -EMSGSIZE;
     return n;
+}
+
+int
+bh_sock_unread(int fd)
+{
+    int n = 0;
+
+    return ioctl(fd, SIOCOUTQ, &n) < 0 ? -errno : n;
 }
 
 void

@@ -11,6 +11,8 @@
  * file, for which no reader may be in the middle of it. */
 #define CHECKPOINT_FRAMES 1000
 #define TRUNCATE_FRAMES   4096
+/* For a gentle handle. */
+#define GENTLE_FRAMES 128
 
 /* ---- the transaction ---- */
 
@@ -57,13 +59,39 @@ checkpoint(struct bh_store *s)
     bh_log(BH_WARN, "log: checkpoint: %s", s->error);
 }
 
+static bool
+checkpoint_is_due(struct bh_store *s)
+{
+    int each = s->gentle ? GENTLE_FRAMES : CHECKPOINT_FRAMES;
+
+    if (s->frames < s->checkpointed) s->checkpointed = 0; /* it began anew */
+    return s->frames - s->checkpointed >= each;
+}
+
 static void
 checkpoint_when_due(struct bh_store *s)
 {
-    int each = s->checkpoint_each ? s->checkpoint_each : CHECKPOINT_FRAMES;
+    if (checkpoint_is_due(s)) checkpoint(s);
+}
 
-    if (s->frames < s->checkpointed) s->checkpointed = 0; /* it began anew */
-    if (s->frames - s->checkpointed >= each) checkpoint(s);
+void
+bh_store_gentle(struct bh_store *s)
+{
+    s->gentle = true;
+}
+
+int
+bh_store_checkpoint(struct bh_store *s, int64_t *held_us)
+{
+    int rc = checkpoint_is_due(s) ? bh_store_lock(s) : -EAGAIN;
+
+    if (rc < 0) return rc == -EAGAIN ? 0 : rc;
+    int64_t began = bh_now_us();
+    bool replaced = bh_store_replaced(s);
+    if (!replaced) checkpoint(s);
+    bh_store_unlock(s);
+    *held_us = bh_now_us() - began;
+    return replaced ? 0 : 1;
 }
 
 int
@@ -72,7 +100,7 @@ bh_store_commit(struct bh_store *s)
     int rc = bh_store_within(s);
 
     if (rc == 0) rc = bh_store_run(s, BH_Q_COMMIT);
-    if (rc == 0) checkpoint_when_due(s);
+    if (rc == 0 && !s->gentle) checkpoint_when_due(s);
     bh_store_rollback(s); /* where it is still open, and the lock */
     return rc;
 }

@@ -212,6 +212,10 @@ expect 64 "keys new, unknown algorithm" "$ctl" keys new x --alg none
 expect 64 "keys new, a name that is no file's" "$ctl" keys new ../x
 for kid in ec rsa secret; do expect 0 "token of $kid" "$ctl" token --sub u --kid $kid; done
 find "$dir/keys" -type f ! -perm 600 | grep . && fail "a key file is open to others"
+mkdir -m 2750 "$dir/shared" && chmod g+s "$dir/shared"
+expect 0 "keys new in a group's folder" "$ctl" keys new grouped --dir "$dir/shared"
+[ "$(stat -c %a "$dir/shared/grouped.pub.pem" "$dir/shared/grouped.pem" | paste -sd' ')" = '640 600' ] ||
+    fail "the modes of a key in a group's folder"
 expect 0 "keys import PEM" "$ctl" keys import "$dir/keys/ec.pem" --kid again
 says out 'algorithm = "ES256"' "the curve says the algorithm"
 expect 65 "keys import, wrong algorithm" "$ctl" keys import "$dir/keys/ec.pem" --kid wrong --alg RS256

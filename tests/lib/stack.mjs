@@ -37,6 +37,15 @@ let keys; // made once in a process: an RSA key takes its time
 let events = 0;
 let orgs = 0;
 
+// A test that failed may leave a client that comes back for ever, and a file
+// that never ends keeps all that are to run after it from running.
+function endFile() {
+  setTimeout(() => {
+    console.error(`${process.argv[1]} is done, but something of it goes on: ended`);
+    process.exit(1);
+  }, 30_000).unref();
+}
+
 export class Stack {
   dir = fs.mkdtempSync(path.join(os.tmpdir(), 'bellhop-test-'));
   agent = agent();
@@ -62,7 +71,10 @@ export class Stack {
 
   static async forFile(options) {
     const stack = await Stack.start(options);
-    after(() => stack.stop());
+    after(async () => {
+      endFile();
+      await stack.stop();
+    });
     return stack;
   }
 

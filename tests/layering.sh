@@ -121,4 +121,6 @@ sed -n 's/^    {"\([a-z]*\)", "\([a-z_]*\)".*/\1 \2/p' src/conf_table.c | while 
         END { exit !found }' deploy/bellhop.conf 2>/dev/null || echo "$section.$name"
 done | none "deploy/bellhop.conf has every option"
 
+sed -n 's/^    X("\([a-z ]*\)", bh_check_.*/`\1`/p' ctl/doctor.h | missing_from docs/operate.md | none "docs/operate.md has every check of bellhopctl doctor"
+
 exit $failed

@@ -235,9 +235,7 @@ report(const struct work *w)
            stopped ? ", and was stopped: run it again for the rest" : "");
     report_rest(w);
     if (w->order->dry) return;
-    printf("%d times the writers' lock was held, for at most %.1f ms"
-           " (%" PRId64 " over 20 ms)\n",
-           w->steps.n, (double)w->steps.longest_us / 1000, w->steps.over);
+    bh_steps_print(&w->steps);
 }
 
 static int
@@ -251,8 +249,8 @@ work(const struct order *o, const struct bh_conf *conf)
                     : bh_ctl_writer(&w.s, conf);
 
     if (rc == 0) {
-        bh_steps_init(&w.steps, w.s);
-        rc = prune(&w, conf);
+        if (!o->dry) rc = bh_steps_init(&w.steps, w.s);
+        if (rc == 0) rc = prune(&w, conf);
     }
     bh_bar_end(&w.bar);
     if (rc == 0)

@@ -1,5 +1,7 @@
 #include "steps.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <time.h>
 
 #include "clock.h"
@@ -14,11 +16,30 @@
 #define REST_MIN_US 500
 #define REST_MAX_US 50000
 
-void
+int
 bh_steps_init(struct bh_steps *t, struct bh_store *s)
 {
     *t = (struct bh_steps){.store = s, .slice = SLICE_FIRST};
-    bh_store_gentle(s);
+    return bh_store_gentle(s);
+}
+
+/* The rest of a hold is waiting: for the disk, or for a processor. */
+static int64_t
+work_us(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+    return ts.tv_sec * (int64_t)1000000 + ts.tv_nsec / 1000;
+}
+
+void
+bh_steps_print(const struct bh_steps *t)
+{
+    printf("%d times the writers' lock was held, for at most %.1f ms, %.1f of "
+           "them at work (%" PRId64 " over 20 ms)\n",
+           t->n, (double)t->longest_us / 1000, (double)t->at_work_us / 1000,
+           t->over);
 }
 
 /* The slowest lately: up at once, down by an eighth each time. */
@@ -55,10 +76,13 @@ rest(int64_t held_us)
 
 /* A hold of the lock has ended. */
 static void
-settle(struct bh_steps *t, int64_t held_us)
+settle(struct bh_steps *t, int64_t held_us, int64_t worked_us)
 {
     t->n++;
-    if (held_us > t->longest_us) t->longest_us = held_us;
+    if (held_us > t->longest_us) {
+        t->longest_us = held_us;
+        t->at_work_us = worked_us;
+    }
     if (held_us > PROMISED_US) t->over++;
     rest(held_us);
 }
@@ -84,9 +108,10 @@ run_slices(struct bh_steps *t, int (*fn)(void *arg, int limit), void *arg,
 static void
 checkpoint(struct bh_steps *t)
 {
-    int64_t held_us = 0;
+    int64_t held_us = 0, before = work_us();
 
-    if (bh_store_checkpoint(t->store, &held_us) > 0) settle(t, held_us);
+    if (bh_store_checkpoint(t->store, &held_us) > 0)
+        settle(t, held_us, work_us() - before);
 }
 
 int
@@ -95,6 +120,7 @@ bh_steps_run(struct bh_steps *t, int (*fn)(void *arg, int limit), void *arg)
     int rc = bh_store_begin(t->store);
     if (rc < 0) return rc;
     int64_t began = bh_now_us(); /* the lock is ours from here */
+    int64_t work_began = work_us();
     int more = run_slices(t, fn, arg, began);
     int64_t worked = bh_now_us();
 
@@ -104,7 +130,7 @@ bh_steps_run(struct bh_steps *t, int (*fn)(void *arg, int limit), void *arg)
         bh_store_rollback(t->store);
     int64_t ended = bh_now_us();
     t->commit_us = expect(t->commit_us, ended - worked);
-    settle(t, ended - began);
+    settle(t, ended - began, work_us() - work_began);
     checkpoint(t);
     return more < 0 ? more : rc < 0 ? rc : more;
 }

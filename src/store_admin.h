@@ -48,10 +48,12 @@ int bh_store_prune_count(struct bh_store *s, const struct bh_prune *p,
 /* Marks of channels that a mark of the whole log has overtaken go, LIMIT of
  * them; *N: how many. In a transaction. */
 int bh_store_prune_tidy(struct bh_store *s, int limit, int *n);
-/* From now on a commit on this handle doesn't checkpoint, so that it lets go of
- * the lock sooner: bh_store_checkpoint does, little and often, in a hold of its
- * own. */
-void bh_store_gentle(struct bh_store *s);
+/*
+ * From now on a commit on this handle lets go of the lock sooner: it waits for
+ * no disk, and doesn't checkpoint; bh_store_checkpoint does, little and often,
+ * in a hold of its own. Not for a handle that appends events.
+ */
+int bh_store_gentle(struct bh_store *s);
 /* Where one is due. 1, and for how long the lock was held; 0: it wasn't due; or
  * a negative errno. Outside of a transaction. */
 int bh_store_checkpoint(struct bh_store *s, int64_t *held_us);

@@ -74,10 +74,13 @@ checkpoint_when_due(struct bh_store *s)
     if (checkpoint_is_due(s)) checkpoint(s);
 }
 
-void
+/* What deletes and counts may be taken back by a power failure, all of it or
+ * nothing: it is done again. No number is given out by it. */
+int
 bh_store_gentle(struct bh_store *s)
 {
     s->gentle = true;
+    return bh_store_execute(s, "PRAGMA synchronous = NORMAL");
 }
 
 int

@@ -240,5 +240,8 @@ complete() { # WORDS...: what the last is completed to
 }
 [ "$(complete pru)" = prune ] || fail "completion of a command: $(complete pru)"
 [ "$(complete prune --dr)" = --dry-run ] || fail "completion of an option: $(complete prune --dr)"
+[ "$(complete domain dis)" = disable ] || fail "completion of domain: $(complete domain dis)"
+[ "$(complete deny a)" = add ] || fail "completion of deny: $(complete deny a)"
+[ "$(complete doctor --we)" = --web-user ] || fail "completion of doctor: $(complete doctor --we)"
 [ "$(complete -c conf keys ret)" = retire ] || fail "completion after -c: $(complete -c conf keys ret)"
 exit $failed

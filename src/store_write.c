@@ -11,6 +11,8 @@
  * file, for which no reader may be in the middle of it. */
 #define CHECKPOINT_FRAMES 1000
 #define TRUNCATE_FRAMES   4096
+/* For a gentle handle. */
+#define GENTLE_FRAMES 128
 
 /* ---- the transaction ---- */
 
@@ -57,13 +59,42 @@ checkpoint(struct bh_store *s)
     bh_log(BH_WARN, "log: checkpoint: %s", s->error);
 }
 
+static bool
+checkpoint_is_due(struct bh_store *s)
+{
+    int each = s->gentle ? GENTLE_FRAMES : CHECKPOINT_FRAMES;
+
+    if (s->frames < s->checkpointed) s->checkpointed = 0; /* it began anew */
+    return s->frames - s->checkpointed >= each;
+}
+
 static void
 checkpoint_when_due(struct bh_store *s)
 {
-    int each = s->checkpoint_each ? s->checkpoint_each : CHECKPOINT_FRAMES;
+    if (checkpoint_is_due(s)) checkpoint(s);
+}
 
-    if (s->frames < s->checkpointed) s->checkpointed = 0; /* it began anew */
-    if (s->frames - s->checkpointed >= each) checkpoint(s);
+/* What deletes and counts may be taken back by a power failure, all of it or
+ * nothing: it is done again. No number is given out by it. */
+int
+bh_store_gentle(struct bh_store *s)
+{
+    s->gentle = true;
+    return bh_store_execute(s, "PRAGMA synchronous = NORMAL");
+}
+
+int
+bh_store_checkpoint(struct bh_store *s, int64_t *held_us)
+{
+    int rc = checkpoint_is_due(s) ? bh_store_lock(s) : -EAGAIN;
+
+    if (rc < 0) return rc == -EAGAIN ? 0 : rc;
+    int64_t began = bh_now_us();
+    bool replaced = bh_store_replaced(s);
+    if (!replaced) checkpoint(s);
+    bh_store_unlock(s);
+    *held_us = bh_now_us() - began;
+    return replaced ? 0 : 1;
 }
 
 int
@@ -80,7 +111,7 @@ void
 bh_store_release(struct bh_store *s)
 {
     if (!s->locked) return;
-    checkpoint_when_due(s);
+    if (!s->gentle) checkpoint_when_due(s);
     bh_store_unlock(s);
 }
 

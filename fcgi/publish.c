@@ -11,7 +11,6 @@
 #include "json.h"
 #include "limit.h"
 #include "log.h"
-#include "turn.h"
 #include "writer.h"
 
 /* How the body held its events, for pointers into it. */
@@ -174,27 +173,24 @@ answer(struct bh_call *call, const struct bh_job *job)
     bh_buf_fmt(out, "],\"cursor\":\"%s\"}", cursor);
 }
 
+void
+bh_publish_answer(struct bh_call *call, const struct bh_job *job)
+{
+    if (job == NULL)
+        bh_refuse(call, BH_LOG_UNAVAILABLE, NULL);
+    else if (job->outcome == BH_GRANTED)
+        answer(call, job);
+    else
+        refuse_event(call, job->outcome, (enum shape)call->shape, job->conflict,
+                     "eventId", "it is stored with another body");
+}
+
 static void
 store(struct bh_call *call, struct publish *p)
 {
-    struct bh_writer *writer = call->worker->writer;
-    struct bh_job *job =
-        bh_job_new(&p->batch, call->rq->domain, call->claims->user);
-
-    if (job == NULL) {
-        bh_refuse(call, BH_INTERNAL, NULL);
-        return;
-    }
-    bh_turn_give(call->turn);
-    enum bh_refusal no = bh_writer_submit(writer, job);
-    if (no == BH_GRANTED)
-        answer(call, job);
-    else if (no == BH_EVENT_CONFLICT)
-        refuse_event(call, no, p->shape, job->conflict, "eventId",
-                     "it is stored with another body");
-    else
-        bh_refuse(call, no, NULL);
-    bh_job_put(writer, job);
+    call->shape = (uint8_t)p->shape;
+    call->job = bh_job_new(&p->batch, call->rq->domain, call->claims->user);
+    if (call->job == NULL) bh_refuse(call, BH_INTERNAL, NULL);
 }
 
 void

@@ -21,13 +21,65 @@ void
 bh_queue_init(struct bh_queue *q)
 {
     bh_list_init(&q->jobs);
+    q->n = q->bytes = 0;
     q->was_long = false;
+}
+
+void
+bh_queue_add(struct bh_queue *q, struct bh_job *job)
+{
+    bh_list_add(&q->jobs, &job->link);
+    q->n++;
+    q->bytes += job->bytes;
+}
+
+void
+bh_queue_remove(struct bh_queue *q, struct bh_job *job)
+{
+    bh_list_del(&job->link);
+    q->n--;
+    q->bytes -= job->bytes;
 }
 
 static bool
 same(struct bh_str a, struct bh_str b)
 {
     return a.len == b.len && memcmp(a.p, b.p, a.len) == 0;
+}
+
+/* What somebody has in the queue. */
+struct part {
+    size_t n, bytes;
+};
+
+static void
+add_to(struct part *p, const struct bh_job *job)
+{
+    p->n++;
+    p->bytes += job->bytes;
+}
+
+static bool
+fits(const struct bh_queue *q, const struct part *own, size_t bytes)
+{
+    return own->n < BH_QUEUE_JOBS - q->n && q->bytes <= BH_QUEUE_BYTES &&
+           own->bytes + bytes <= BH_QUEUE_BYTES - q->bytes;
+}
+
+bool
+bh_queue_has_room(const struct bh_queue *q, struct bh_str publisher,
+                  struct bh_str org, size_t bytes)
+{
+    struct part of_publisher = {0, 0}, of_org = {0, 0};
+
+    if (q->n == 0) return true;
+    if (q->n >= BH_QUEUE_JOBS) return false;
+    bh_list_each (l, &q->jobs) {
+        const struct bh_job *job = bh_job_of(l);
+        if (same(job->publisher, publisher)) add_to(&of_publisher, job);
+        if (same(job->batch.v[0].org, org)) add_to(&of_org, job);
+    }
+    return fits(q, &of_publisher, bytes) && fits(q, &of_org, bytes);
 }
 
 /* NULL where there are too many. */
@@ -70,9 +122,9 @@ take(struct bh_queue *q, struct bh_link *group, size_t most, size_t share)
     bh_list_each_safe (l, next, &q->jobs) {
         struct bh_job *job = bh_job_of(l);
         if (!admit(&t, job)) continue;
-        bh_list_del(l);
+        bh_queue_remove(q, job);
         bh_list_add(group, l);
-        job->state = BH_JOB_TAKEN;
+        job->taken = true;
     }
     return t.events;
 }

@@ -17,12 +17,28 @@
 /* Orgs in a transaction. */
 #define BH_QUEUE_ORGS 64
 
+/* Jobs and bytes in the queue. */
+#define BH_QUEUE_JOBS  1024
+#define BH_QUEUE_BYTES (64 * (size_t)1024 * 1024)
+
 struct bh_queue {
     struct bh_link jobs; /* struct bh_job, the oldest first */
-    bool was_long;       /* the last transaction */
+    size_t n, bytes;
+    bool was_long; /* the last transaction */
 };
 
 void bh_queue_init(struct bh_queue *q);
+
+/*
+ * Whether there is room for one job more of BYTES, by PUBLISHER and for ORG (p
+ * NULL: not known yet). Of jobs and bytes, whoever publishes and every org may
+ * take as much as it leaves free: one alone half of all, the next a half of
+ * the rest, and a newcomer always finds some. An empty queue takes anything.
+ */
+bool bh_queue_has_room(const struct bh_queue *q, struct bh_str publisher,
+                       struct bh_str org, size_t bytes);
+void bh_queue_add(struct bh_queue *q, struct bh_job *job);
+void bh_queue_remove(struct bh_queue *q, struct bh_job *job);
 
 /*
  * Move jobs from the queue to GROUP, now TAKEN: the oldest first, and of each

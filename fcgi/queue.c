@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "map.h"
+
 _Static_assert(BH_QUEUE_MOST <= BH_GROUP_MAX, "more than a NOTE can name");
 
 /* What an org has got. */
@@ -20,15 +22,15 @@ struct taking {
 void
 bh_queue_init(struct bh_queue *q)
 {
+    memset(q, 0, sizeof *q);
     bh_list_init(&q->jobs);
-    q->n = q->bytes = 0;
-    q->was_long = false;
 }
 
 void
 bh_queue_add(struct bh_queue *q, struct bh_job *job)
 {
     bh_list_add(&q->jobs, &job->link);
+    q->stuck = false;
     q->n++;
     q->bytes += job->bytes;
 }
@@ -129,13 +131,71 @@ take(struct bh_queue *q, struct bh_link *group, size_t most, size_t share)
     return t.events;
 }
 
-bool
-bh_queue_take(struct bh_queue *q, struct bh_link *group)
+/* ---- who makes others wait ---- */
+
+static uint64_t
+publisher_of(const struct bh_link *l)
 {
+    const struct bh_job *job = bh_job_of(l);
+
+    return bh_hash(job->publisher.p, job->publisher.len);
+}
+
+static void
+look_for_company(struct bh_queue *q, const struct bh_link *group,
+                 int64_t now_us)
+{
+    bh_list_each (l, group) {
+        uint64_t who = publisher_of(l);
+        if (bh_job_of(l)->batch.n > BH_QUEUE_SHORT_SHARE || who == q->hog)
+            continue;
+        q->company = who;
+        q->company_us = now_us;
+    }
+}
+
+static void
+find_hog(struct bh_queue *q, const struct bh_link *group)
+{
+    bh_list_each (l, group) {
+        if (bh_job_of(l)->batch.n > BH_QUEUE_SHORT_SHARE)
+            q->hog = publisher_of(l);
+    }
+    if (q->company == q->hog) q->company_us = 0;
+}
+
+void
+bh_queue_take(struct bh_queue *q, struct bh_link *group, int64_t now_us)
+{
+    bool resting = now_us < q->rest_till;
     size_t n = 0;
 
-    if (q->was_long) n = take(q, group, BH_QUEUE_SHORT, BH_QUEUE_SHORT_SHARE);
-    if (n == 0) n = take(q, group, BH_QUEUE_MOST, BH_QUEUE_SHARE);
+    if (q->was_long || resting)
+        n = take(q, group, BH_QUEUE_SHORT, BH_QUEUE_SHORT_SHARE);
+    if (n == 0 && !resting) n = take(q, group, BH_QUEUE_MOST, BH_QUEUE_SHARE);
+    q->stuck = n == 0;
+    q->began_us = now_us;
     q->was_long = n > BH_QUEUE_SHORT;
-    return !bh_list_empty(&q->jobs);
+    if (q->was_long) find_hog(q, group);
+    look_for_company(q, group, now_us);
+}
+
+void
+bh_queue_done(struct bh_queue *q, int64_t now_us)
+{
+    int64_t took = now_us - q->began_us;
+    bool company =
+        q->company_us > 0 && now_us - q->company_us < BH_QUEUE_COMPANY_US;
+
+    if (q->was_long && company)
+        q->rest_till =
+            now_us + (took < BH_QUEUE_REST_US ? took : BH_QUEUE_REST_US);
+}
+
+int
+bh_queue_timeout(const struct bh_queue *q, int64_t now_us)
+{
+    if (bh_list_empty(&q->jobs)) return -1;
+    if (now_us >= q->rest_till || !q->stuck) return 0;
+    return (int)((q->rest_till - now_us + 999) / 1000);
 }

@@ -14,6 +14,10 @@
 /* The same in a short transaction. */
 #define BH_QUEUE_SHORT       50
 #define BH_QUEUE_SHORT_SHARE 5
+/* Small requests count as company for so long. */
+#define BH_QUEUE_COMPANY_US 1000000
+/* The longest time without a long transaction. */
+#define BH_QUEUE_REST_US 50000
 /* Orgs in a transaction. */
 #define BH_QUEUE_ORGS 64
 
@@ -24,7 +28,13 @@
 struct bh_queue {
     struct bh_link jobs; /* struct bh_job, the oldest first */
     size_t n, bytes;
-    bool was_long; /* the last transaction */
+    bool was_long;      /* the last transaction */
+    uint64_t hog;       /* who had the last long one: a hash */
+    bool stuck;         /* what is there must wait for the end of the rest */
+    int64_t began_us;   /* when the last transaction was taken */
+    int64_t rest_till;  /* no other before */
+    uint64_t company;   /* who had a small request last, not that one */
+    int64_t company_us; /* when; 0: nobody */
 };
 
 void bh_queue_init(struct bh_queue *q);
@@ -41,12 +51,17 @@ void bh_queue_add(struct bh_queue *q, struct bh_job *job);
 void bh_queue_remove(struct bh_queue *q, struct bh_job *job);
 
 /*
- * Move jobs from the queue to GROUP, now TAKEN: the oldest first, and of each
+ * Move jobs from the queue to GROUP, now taken: the oldest first, and of each
  * org (the first event's) no more than its share and in their order. After a
  * long transaction comes a short one, if there are jobs for it: so a small
- * request waits for one long transaction at most, and a large one for a short
- * one. Whether jobs are left.
+ * request waits for one long transaction at most. And while other publishers
+ * have small requests, each long transaction is followed by as long a time
+ * without one: so most small requests wait for none.
  */
-bool bh_queue_take(struct bh_queue *q, struct bh_link *group);
+void bh_queue_take(struct bh_queue *q, struct bh_link *group, int64_t now_us);
+/* What was taken is stored. */
+void bh_queue_done(struct bh_queue *q, int64_t now_us);
+/* Milliseconds until jobs that are there may be taken; -1: there are none. */
+int bh_queue_timeout(const struct bh_queue *q, int64_t now_us);
 
 #endif

@@ -89,18 +89,16 @@ wake(struct bh_writer *w)
 
 /* ---- the thread ---- */
 
-/* Move what one transaction is to have out of the queues; whether jobs are
- * left. */
-static bool
+/* Move what one transaction is to have out of the queues. */
+static void
 take(struct bh_writer *w, struct bh_group *group)
 {
     pthread_mutex_lock(&w->lock);
     w->asleep = false;
-    bool left = bh_queue_take(&w->queue, &group->jobs);
+    bh_queue_take(&w->queue, &group->jobs, bh_now_us());
     bool now = w->stop || !bh_list_empty(&group->jobs);
     bh_record_take(&w->record, group, now, bh_now_ms());
     pthread_mutex_unlock(&w->lock);
-    return left;
 }
 
 static bool
@@ -163,6 +161,13 @@ store(struct bh_writer *w, struct bh_group *group)
     settle(w, &settled);
 }
 
+static int
+sooner(int a, int b)
+{
+    if (a < 0 || b < 0) return a < 0 ? b : a;
+    return a < b ? a : b;
+}
+
 /* Milliseconds until something is due, -1: never. From now on the thread is to
  * be woken. */
 static int
@@ -173,21 +178,19 @@ next_timeout(struct bh_writer *w)
 
     pthread_mutex_lock(&w->lock);
     int record = bh_record_timeout(&w->record, now);
-    w->asleep = bh_list_empty(&w->queue.jobs) && !w->stop;
-    bool at_once = !w->asleep;
+    int queue = bh_queue_timeout(&w->queue, bh_now_us());
+    w->asleep = queue != 0;
     pthread_mutex_unlock(&w->lock);
-    if (at_once) return 0;
-    if (broker < 0 || record < 0) return broker < 0 ? record : broker;
-    return broker < record ? broker : record;
+    return sooner(queue, sooner(broker, record));
 }
 
-/* Sleep until something is to be done. AT_ONCE: there is already. */
+/* Sleep until something is to be done. */
 static void
-wait_for_work(struct bh_writer *w, bool at_once)
+wait_for_work(struct bh_writer *w)
 {
     struct pollfd fds[2] = {{.fd = w->wake, .events = POLLIN},
                             {.fd = w->broker.fd, .events = POLLIN}};
-    int timeout = at_once ? 0 : next_timeout(w);
+    int timeout = next_timeout(w);
     struct bh_link settled;
     uint64_t count;
 
@@ -215,14 +218,17 @@ static void *
 run(void *arg)
 {
     struct bh_writer *w = arg;
-    bool left = false;
 
     while (!is_over(w)) {
         struct bh_group group;
         bh_group_init(&group);
-        wait_for_work(w, left);
-        left = take(w, &group);
-        if (!bh_group_empty(&group)) store(w, &group);
+        wait_for_work(w);
+        take(w, &group);
+        if (bh_group_empty(&group)) continue;
+        store(w, &group);
+        pthread_mutex_lock(&w->lock);
+        bh_queue_done(&w->queue, bh_now_us());
+        pthread_mutex_unlock(&w->lock);
     }
     bh_notes_fini(&w->broker);
     bh_append_fini(&w->append);

@@ -64,7 +64,8 @@ take(bool left)
     size_t len = 0;
 
     free_all(&group);
-    ck_assert_int_eq(bh_queue_take(&queue, &group), left);
+    bh_queue_take(&queue, &group, 0);
+    ck_assert_int_eq(!bh_list_empty(&queue.jobs), left);
     out[0] = '\0';
     bh_list_each (l, &group) {
         struct bh_job *job = bh_job_of(l);
@@ -192,6 +193,76 @@ START_TEST(test_domains_apart)
 }
 END_TEST
 
+/* The next transaction is taken at TAKEN and stored at DONE, microseconds. */
+static void
+run(int64_t taken, int64_t done)
+{
+    free_all(&group);
+    bh_queue_take(&queue, &group, taken);
+    bh_queue_done(&queue, done);
+}
+
+static size_t
+events_taken(void)
+{
+    size_t n = 0;
+
+    bh_list_each (l, &group) n += bh_job_of(l)->batch.n;
+    return n;
+}
+
+static void
+put_of(const char *publisher, const char *org, size_t n)
+{
+    put(org, n);
+    bh_job_of(queue.jobs.prev)->publisher =
+        (struct bh_str){publisher, strlen(publisher)};
+}
+
+/* Somebody else publishes singles: after a long transaction comes a time as
+ * long in which only such are taken, at once, and then the next long one. */
+START_TEST(test_rest)
+{
+    put_of("other", "calm", 1);
+    run(100, 200);
+    for (int i = 0; i < 3; i++) put("flood", 500);
+    run(1000, 6000);
+    ck_assert_uint_eq(events_taken(), 500);
+    run(6000, 6000);
+    ck_assert_uint_eq(events_taken(), 0);
+    ck_assert_int_eq(bh_queue_timeout(&queue, 6000), 5);
+    put_of("other", "calm", 1);
+    ck_assert_int_eq(bh_queue_timeout(&queue, 7000), 0);
+    run(7000, 8000);
+    ck_assert_uint_eq(events_taken(), 1);
+    run(8000, 8000);
+    ck_assert_int_eq(bh_queue_timeout(&queue, 8000), 3);
+    ck_assert_int_eq(bh_queue_timeout(&queue, 11000), 0);
+    run(11000, 400000);
+    ck_assert_uint_eq(events_taken(), 500);
+    run(400000, 400000);
+    ck_assert_int_eq(bh_queue_timeout(&queue, 400000), BH_QUEUE_REST_US / 1000);
+}
+END_TEST
+
+/* Nobody rests for the sake of one's own singles, nor for those of long ago. */
+START_TEST(test_no_rest)
+{
+    put("own", 1);
+    run(100, 200);
+    for (int i = 0; i < 4; i++) put("flood", 500);
+    run(1000, 6000);
+    run(6000, 11000);
+    ck_assert_uint_eq(events_taken(), 500);
+    put_of("other", "calm", 1);
+    run(11000, 12000);
+    ck_assert_uint_eq(events_taken(), 1);
+    run(BH_QUEUE_COMPANY_US + 11000, BH_QUEUE_COMPANY_US + 16000);
+    ck_assert_uint_eq(events_taken(), 500);
+    ck_assert_int_eq(bh_queue_timeout(&queue, BH_QUEUE_COMPANY_US + 16000), 0);
+}
+END_TEST
+
 static bool
 has_room(const char *publisher, const char *org, size_t bytes)
 {
@@ -227,7 +298,7 @@ START_TEST(test_room)
     ck_assert_uint_eq(queue.n, BH_QUEUE_JOBS / 8 * 7);
     take(true);
     ck_assert_uint_eq(queue.n, queue.bytes);
-    while (queue.n > 0) bh_queue_take(&queue, &group);
+    while (queue.n > 0) bh_queue_take(&queue, &group, 0);
     ck_assert_uint_eq(queue.bytes, 0);
 }
 END_TEST
@@ -262,6 +333,8 @@ check_queue(void)
     tcase_add_test(c, test_all_together);
     tcase_add_test(c, test_many_orgs);
     tcase_add_test(c, test_domains_apart);
+    tcase_add_test(c, test_rest);
+    tcase_add_test(c, test_no_rest);
     tcase_add_test(c, test_room);
     tcase_add_test(c, test_room_bytes);
     suite_add_tcase(s, c);

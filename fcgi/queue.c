@@ -24,6 +24,7 @@ bh_queue_init(struct bh_queue *q)
 {
     memset(q, 0, sizeof *q);
     bh_list_init(&q->jobs);
+    q->credit_us = BH_QUEUE_CREDIT_US;
 }
 
 void
@@ -48,6 +49,30 @@ same(struct bh_str a, struct bh_str b)
 {
     return a.len == b.len && memcmp(a.p, b.p, a.len) == 0;
 }
+
+/* ---- who makes others wait ---- */
+
+static struct bh_party
+party(struct bh_str publisher, struct bh_str org)
+{
+    return (struct bh_party){bh_hash(publisher.p, publisher.len),
+                             bh_hash(org.p, org.len)};
+}
+
+static struct bh_party
+party_of(const struct bh_job *job)
+{
+    return party(job->publisher, job->batch.v[0].org);
+}
+
+static bool
+is_hog(const struct bh_queue *q, struct bh_party who)
+{
+    return q->of_many ? who.publisher == q->hog.publisher
+                      : who.org == q->hog.org;
+}
+
+/* ---- who may come in ---- */
 
 /* What somebody has in the queue. */
 struct part {
@@ -81,6 +106,9 @@ bh_queue_has_room(const struct bh_queue *q, struct bh_str publisher,
         if (same(job->publisher, publisher)) add_to(&of_publisher, job);
         if (same(job->batch.v[0].org, org)) add_to(&of_org, job);
     }
+    if (q->throttled && is_hog(q, party(publisher, org)) &&
+        (q->of_many ? of_publisher : of_org).n >= BH_QUEUE_HOG_JOBS)
+        return false;
     return fits(q, &of_publisher, bytes) && fits(q, &of_org, bytes);
 }
 
@@ -131,37 +159,31 @@ take(struct bh_queue *q, struct bh_link *group, size_t most, size_t share)
     return t.events;
 }
 
-/* ---- who makes others wait ---- */
-
-static uint64_t
-publisher_of(const struct bh_link *l)
-{
-    const struct bh_job *job = bh_job_of(l);
-
-    return bh_hash(job->publisher.p, job->publisher.len);
-}
-
 static void
 look_for_company(struct bh_queue *q, const struct bh_link *group,
                  int64_t now_us)
 {
     bh_list_each (l, group) {
-        uint64_t who = publisher_of(l);
-        if (bh_job_of(l)->batch.n > BH_QUEUE_SHORT_SHARE || who == q->hog)
-            continue;
+        const struct bh_job *job = bh_job_of(l);
+        struct bh_party who = party_of(job);
+        if (job->batch.n > BH_QUEUE_SHORT_SHARE || is_hog(q, who)) continue;
         q->company = who;
         q->company_us = now_us;
     }
 }
 
+/* First and last tell whether a batch is of many orgs. */
 static void
 find_hog(struct bh_queue *q, const struct bh_link *group)
 {
     bh_list_each (l, group) {
-        if (bh_job_of(l)->batch.n > BH_QUEUE_SHORT_SHARE)
-            q->hog = publisher_of(l);
+        const struct bh_job *job = bh_job_of(l);
+        const struct bh_batch *b = &job->batch;
+        if (b->n <= BH_QUEUE_SHORT_SHARE) continue;
+        q->hog = party_of(job);
+        q->of_many = !same(b->v[0].org, b->v[b->n - 1].org);
     }
-    if (q->company == q->hog) q->company_us = 0;
+    if (is_hog(q, q->company)) q->company_us = 0;
 }
 
 void
@@ -180,16 +202,36 @@ bh_queue_take(struct bh_queue *q, struct bh_link *group, int64_t now_us)
     look_for_company(q, group, now_us);
 }
 
+static int64_t
+least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* How long to rest after a long transaction of TOOK microseconds. */
+static int64_t
+pay(struct bh_queue *q, int64_t took, int64_t now_us)
+{
+    int64_t most = BH_QUEUE_PAUSE_US / BH_QUEUE_PARTS;
+    int64_t earned = (now_us - q->credit_at) / BH_QUEUE_PARTS;
+
+    q->credit_at = now_us;
+    q->credit_us = least(q->credit_us + earned, BH_QUEUE_CREDIT_US) - took;
+    q->throttled = q->credit_us < 0;
+    if (!q->throttled) return least(took, BH_QUEUE_REST_US);
+    if (q->credit_us < -most) q->credit_us = -most;
+    return -q->credit_us * BH_QUEUE_PARTS;
+}
+
 void
 bh_queue_done(struct bh_queue *q, int64_t now_us)
 {
-    int64_t took = now_us - q->began_us;
     bool company =
         q->company_us > 0 && now_us - q->company_us < BH_QUEUE_COMPANY_US;
 
+    if (!company) q->throttled = false;
     if (q->was_long && company)
-        q->rest_till =
-            now_us + (took < BH_QUEUE_REST_US ? took : BH_QUEUE_REST_US);
+        q->rest_till = now_us + pay(q, now_us - q->began_us, now_us);
 }
 
 int

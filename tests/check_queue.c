@@ -193,6 +193,14 @@ START_TEST(test_domains_apart)
 }
 END_TEST
 
+static bool
+has_room(const char *publisher, const char *org, size_t bytes)
+{
+    return bh_queue_has_room(&queue,
+                             (struct bh_str){publisher, strlen(publisher)},
+                             (struct bh_str){org, strlen(org)}, bytes);
+}
+
 /* The next transaction is taken at TAKEN and stored at DONE, microseconds. */
 static void
 run(int64_t taken, int64_t done)
@@ -238,17 +246,72 @@ START_TEST(test_rest)
     run(8000, 8000);
     ck_assert_int_eq(bh_queue_timeout(&queue, 8000), 3);
     ck_assert_int_eq(bh_queue_timeout(&queue, 11000), 0);
-    run(11000, 400000);
+    run(11000, 91000);
     ck_assert_uint_eq(events_taken(), 500);
-    run(400000, 400000);
-    ck_assert_int_eq(bh_queue_timeout(&queue, 400000), BH_QUEUE_REST_US / 1000);
+    run(91000, 91000);
+    ck_assert_int_eq(bh_queue_timeout(&queue, 91000), BH_QUEUE_REST_US / 1000);
+}
+END_TEST
+
+/* A batch of many orgs is its publisher's, whose singles are no company. */
+START_TEST(test_many)
+{
+    put("calm", 1);
+    run(100, 200);
+    for (int i = 0; i < 3; i++) {
+        put("flood", 500);
+        bh_job_of(queue.jobs.prev)->batch.v[499].org = (struct bh_str){"b", 1};
+    }
+    run(1000, 6000);
+    run(6000, 11000);
+    ck_assert_uint_eq(events_taken(), 500);
+    put_of("other", "calm", 1);
+    run(11000, 12000);
+    run(12000, 17000);
+    ck_assert_uint_eq(events_taken(), 500);
+    ck_assert_int_eq(queue.rest_till, 22000);
+}
+END_TEST
+
+/* When the credit is used up, long transactions of 5 ms come every half second,
+ * and their publisher may have a few in the queue; others have room, and so has
+ * it again when nobody else is there. */
+START_TEST(test_credit)
+{
+    int64_t now = 1000;
+    int n = 0;
+
+    put_of("other", "calm", 1);
+    run(100, 200);
+    for (int i = 0; i < 60; i++) put("flood", 500);
+    for (; !queue.throttled; n++) {
+        ck_assert(has_room("p", "flood", 1));
+        run(now, now + 5000);
+        ck_assert_uint_eq(events_taken(), 500);
+        now = queue.rest_till;
+    }
+    ck_assert_int_eq(n, BH_QUEUE_CREDIT_US / 5000 + 1);
+    for (int i = 0; i < 3; i++) {
+        int64_t before = now;
+        queue.company_us = now;
+        run(now, now + 5000);
+        now = queue.rest_till;
+        ck_assert_int_le(now - before, 505000);
+        ck_assert_int_ge(now - before, 450000);
+    }
+    ck_assert(!has_room("p", "flood", 1));
+    ck_assert(has_room("other", "calm", 1));
+    now += BH_QUEUE_COMPANY_US;
+    run(now, now + 5000);
+    ck_assert(has_room("p", "flood", 1));
+    ck_assert_int_eq(bh_queue_timeout(&queue, now + 5000), 0);
 }
 END_TEST
 
 /* Nobody rests for the sake of one's own singles, nor for those of long ago. */
 START_TEST(test_no_rest)
 {
-    put("own", 1);
+    put("flood", 1);
     run(100, 200);
     for (int i = 0; i < 4; i++) put("flood", 500);
     run(1000, 6000);
@@ -262,14 +325,6 @@ START_TEST(test_no_rest)
     ck_assert_int_eq(bh_queue_timeout(&queue, BH_QUEUE_COMPANY_US + 16000), 0);
 }
 END_TEST
-
-static bool
-has_room(const char *publisher, const char *org, size_t bytes)
-{
-    return bh_queue_has_room(&queue,
-                             (struct bh_str){publisher, strlen(publisher)},
-                             (struct bh_str){org, strlen(org)}, bytes);
-}
 
 /* Requests of ORG by PUBLISHER until there is no room; how many. */
 static size_t
@@ -335,6 +390,8 @@ check_queue(void)
     tcase_add_test(c, test_domains_apart);
     tcase_add_test(c, test_rest);
     tcase_add_test(c, test_no_rest);
+    tcase_add_test(c, test_many);
+    tcase_add_test(c, test_credit);
     tcase_add_test(c, test_room);
     tcase_add_test(c, test_room_bytes);
     suite_add_tcase(s, c);

@@ -129,18 +129,34 @@ check_orgs(struct bh_call *call, const struct publish *p)
 
 /* ---- the answer ---- */
 
+/* Not negative. printf(3) takes as long as all the rest of an answer. */
+static void
+add_number(struct bh_buf *out, int64_t v)
+{
+    char digits[24];
+    size_t at = sizeof digits;
+
+    do digits[--at] = (char)('0' + v % 10);
+    while ((v /= 10) > 0);
+    bh_buf_add(out, digits + at, sizeof digits - at);
+}
+
 static void
 add_result(struct bh_buf *out, const struct bh_event *e,
            const struct bh_result *r)
 {
     bh_buf_str(out, "{\"eventId\":");
     bh_json_quote(out, e->event_id.p, e->event_id.len);
-    bh_buf_fmt(out, ",\"status\":\"%s\",\"seq\":%" PRId64 ",\"woken\":",
-               r->what == BH_STORED ? "stored" : "duplicate", r->seq);
+    bh_buf_str(out, r->what == BH_STORED
+                        ? ",\"status\":\"stored\",\"seq\":"
+                        : ",\"status\":\"duplicate\",\"seq\":");
+    add_number(out, r->seq);
+    bh_buf_str(out, ",\"woken\":");
     if (r->woken == BH_WOKEN_UNKNOWN)
-        bh_buf_str(out, "null}");
+        bh_buf_str(out, "null");
     else
-        bh_buf_fmt(out, "%" PRId64 "}", r->woken);
+        add_number(out, r->woken);
+    bh_buf_str(out, "}");
 }
 
 static void

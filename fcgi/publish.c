@@ -44,7 +44,7 @@ note_events(struct bh_call *call, const struct bh_batch *batch)
             memcmp(batch->v[i].org.p, org.p, org.len) != 0)
             one = false;
     if (one)
-        bh_log_word(call->org, sizeof call->org, org.p, org.len);
+        bh_log_field(call->org, sizeof call->org, org.p, org.len);
     else
         snprintf(call->org, sizeof call->org, "many");
 }

@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -152,13 +154,34 @@ bh_sock_inherited(void)
     return (int)n;
 }
 
+/* A socket option that is a number, or -1. */
+static int
+socket_option(int fd, int option)
+{
+    int v = 0;
+    socklen_t len = sizeof v;
+
+    return getsockopt(fd, SOL_SOCKET, option, &v, &len) == 0 ? v : -1;
+}
+
 bool
 bh_sock_is_listener(int fd)
 {
-    int on = 0;
-    socklen_t len = sizeof on;
+    return socket_option(fd, SO_ACCEPTCONN) > 0;
+}
 
-    return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &len) == 0 && on != 0;
+int
+bh_sock_activated(int type)
+{
+    int n = bh_sock_inherited();
+
+    if (n <= 0) return n;
+    if (n > 1) return -E2BIG;
+    return bh_sock_is_listener(LISTEN_FD_FIRST) &&
+                   socket_option(LISTEN_FD_FIRST, SO_DOMAIN) == AF_UNIX &&
+                   socket_option(LISTEN_FD_FIRST, SO_TYPE) == type
+               ? LISTEN_FD_FIRST
+               : -EPROTOTYPE;
 }
 
 int
@@ -279,6 +302,14 @@ bh_sock_recv(int fd, void *p, size_t size, int *passed, int flags)
     if (m.msg_flags & MSG_CTRUNC) return -EMFILE;
     if (m.msg_flags & MSG_TRUNC) return -EMSGSIZE;
     return n;
+}
+
+int
+bh_sock_unread(int fd)
+{
+    int n = 0;
+
+    return ioctl(fd, SIOCOUTQ, &n) < 0 ? -errno : n;
 }
 
 void

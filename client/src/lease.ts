@@ -1,0 +1,70 @@
+// A note in storage that says who leads, and until when.
+import type { KeyStore, RealtimeEnv } from './types.js';
+import { isRecord } from './wire.js';
+
+export interface Lease {
+  /** The tab that leads, `null` where nobody does any more. */
+  holder(): string | null;
+  term(): number;
+  write(term: number): void;
+  /** Removes it, if it is this tab's. */
+  drop(): void;
+}
+
+interface Note {
+  tabId: string;
+  term: number;
+  /** By the wall clock, the only one that tabs share. */
+  until: number;
+}
+
+export function createLease(
+  env: RealtimeEnv,
+  storage: KeyStore,
+  key: string,
+  tabId: string,
+  ms: number,
+): Lease {
+  function read(): Note | null {
+    try {
+      const note: unknown = JSON.parse(storage.getItem(key) ?? 'null');
+      return isRecord(note) &&
+        typeof note.tabId === 'string' &&
+        Number.isSafeInteger(note.term) &&
+        typeof note.until === 'number'
+        ? (note as unknown as Note)
+        : null;
+    } catch {
+      // What can't be read binds nobody.
+      return null;
+    }
+  }
+
+  /** One from the future was written before the clock was set back: it would hold for who knows how long. */
+  function valid(note: Note | null): note is Note {
+    const left = (note?.until ?? 0) - env.wall();
+    return left > 0 && left <= ms;
+  }
+
+  return {
+    holder() {
+      const note = read();
+      return valid(note) ? note.tabId : null;
+    },
+    term: () => read()?.term ?? 0,
+    write(term) {
+      try {
+        storage.setItem(key, JSON.stringify({ tabId, term, until: env.wall() + ms } satisfies Note));
+      } catch {
+        // Full: the others will see no lease, and ask by ping before they believe it.
+      }
+    },
+    drop() {
+      try {
+        if (read()?.tabId === tabId) storage.removeItem(key);
+      } catch {
+        // As above.
+      }
+    },
+  };
+}

@@ -1,0 +1,113 @@
+// What a client tells of itself: of few sessions, and of those everything.
+import type { Settings } from './settings.js';
+import type { RealtimeEnv, TelemetryEvent, TelemetrySink, TelemetryType } from './types.js';
+
+export interface Telemetry {
+  send(type: TelemetryType, data: TelemetryEvent['data']): void;
+}
+
+/** The tabs of a session draw once, together, and again after a day. */
+const drawnFor = 86_400_000;
+
+interface Draw {
+  id: string;
+  chosen: boolean;
+  at: number;
+}
+
+export function createTelemetry(settings: Settings, env: RealtimeEnv, tabId: string, key: string): Telemetry {
+  const { telemetry: sink, telemetrySampleRate: rate, domain } = settings;
+  if (!sink) return { send() {} };
+  const draw = drawn(env, `${domain}-realtime-sample:${key}`, rate);
+  return {
+    send(eventType, data) {
+      if (!draw.chosen) return;
+      try {
+        sink.send({ eventType, domain, sessionId: draw.id, tabId, timestamp: env.wall(), data });
+      } catch {
+        // A sink that fails is no reason to lose events.
+      }
+    },
+  };
+}
+
+function drawn(env: RealtimeEnv, key: string, rate: number): Draw {
+  const fresh: Draw = { id: env.id(), chosen: env.random() < rate, at: env.wall() };
+  try {
+    const old = JSON.parse(env.storage?.getItem(key) ?? 'null') as Partial<Draw> | null;
+    const age = fresh.at - (old?.at ?? 0);
+    if (typeof old?.id === 'string' && /^[\w.-]{1,64}$/.test(old.id) && age >= 0 && age < drawnFor) {
+      return { id: old.id, chosen: old.chosen === true, at: fresh.at };
+    }
+    env.storage?.setItem(key, JSON.stringify(fresh));
+  } catch {
+    // No storage, or something else in it: this tab draws for itself.
+  }
+  return fresh;
+}
+
+export interface BeaconOptions {
+  /** Entries wait so long for others: 10,000. */
+  flushMs?: number;
+  /** And are sent when there are so many: 20, which is also the most that the server takes. */
+  max?: number;
+  fetch?: typeof fetch;
+}
+
+const mostEntries = 20;
+const mostBytes = 4_096;
+
+/** Sends to `POST /telemetry/client`: in batches, as plain text so that no preflight is needed, on unload by a beacon. */
+export function beaconSink(
+  url: string,
+  options: BeaconOptions = {},
+): TelemetrySink & { flush(): void; close(): void } {
+  const { flushMs = 10_000, max = mostEntries } = options;
+  const waiting: string[] = [];
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const page = typeof document === 'undefined' ? null : globalThis;
+
+  function post(body: string, leaving: boolean) {
+    if (leaving && navigator.sendBeacon?.(url, body)) return;
+    const request = { method: 'POST', body, keepalive: true, credentials: 'omit' } as const;
+    // Nothing depends on it, so nothing is done about a failure.
+    (options.fetch ?? fetch)(url, request).catch(() => {});
+  }
+
+  function flush(leaving = false) {
+    clearTimeout(timer);
+    timer = undefined;
+    while (waiting.length) post(`[${nextBatch(waiting).join(',')}]`, leaving);
+  }
+
+  const onHide = () => flush(true);
+  page?.addEventListener('pagehide', onHide);
+
+  return {
+    send({ data, ...entry }) {
+      const text = JSON.stringify({ ...data, ...entry });
+      if (new TextEncoder().encode(text).length > mostBytes - 2) return;
+      waiting.push(text);
+      if (waiting.length >= Math.min(max, mostEntries)) flush();
+      else timer ??= setTimeout(() => flush(), flushMs);
+    },
+    flush: () => flush(),
+    close() {
+      flush();
+      page?.removeEventListener('pagehide', onHide);
+    },
+  };
+}
+
+/** Takes from the front what one request may hold. */
+function nextBatch(waiting: string[]): string[] {
+  const encoder = new TextEncoder();
+  let bytes = 2;
+  let n = 0;
+  for (const text of waiting.slice(0, mostEntries)) {
+    bytes += encoder.encode(text).length + 1;
+    if (bytes > mostBytes && n > 0) break;
+    n++;
+  }
+  return waiting.splice(0, n);
+}

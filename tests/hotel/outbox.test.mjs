@@ -34,7 +34,6 @@ for (const part of ['worker', 'broker']) {
     await empty();
     assert.deepEqual(published(ids), ids.map(() => 1));
     for (const id of ids) await shows(bruno, id);
-    await bruno.context().close();
   });
 }
 

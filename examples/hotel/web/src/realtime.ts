@@ -74,10 +74,12 @@ bindQueryClient(client, queries, {
   aggregates: [{ key: summaryKey }],
 });
 
-// Another person's rows and events are none of the next one's business.
-export function forgetAll(): void {
-  client.stop('signed out');
-  queries.clear();
+// What one person saw happen is none of the next one's business, and the next
+// one's stream begins where the next one's rows end.
+let person = auth.sessionKey();
+auth.subscribe(() => {
+  if (auth.sessionKey() === person) return;
+  person = auth.sessionKey();
   activity.clear();
   forgetCursor();
-}
+});

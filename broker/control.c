@@ -116,8 +116,8 @@ bh_control_end(struct bh_broker *b, const struct bh_end *m)
         n = end_users(b, of_org, m, session_ended);
     }
     bh_log(BH_NOTICE, "ended %u requests of org %s, user %s", n,
-           bh_log_word(org, sizeof org, m->org.p, m->org.len),
-           bh_log_word(user, sizeof user, m->user.p, m->user.len));
+           bh_log_field(org, sizeof org, m->org.p, m->org.len),
+           bh_log_field(user, sizeof user, m->user.p, m->user.len));
     return n;
 }
 

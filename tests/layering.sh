@@ -78,6 +78,7 @@ fence sqlite3.h 'src/store[a-z_]*\.[ch]'
 fence confuse.h 'src/conf[a-z_]*\.[ch]'
 fence '(cjson/)?cJSON.h' 'src/(json|event|auth)[a-z_]*\.[ch]'
 fence 'openssl/.*' 'src/auth[a-z_]*\.[ch]'
+fence 'curl/.*' 'ctl/doctor_http\.[ch]'
 fence 'fcgiapp.h' 'fcgi/[a-z_]*\.[ch]'
 
 # ---- what must not be in any file ----

@@ -54,8 +54,8 @@ export class Stack {
 
   // `conf`: sections and options in place of the defaults below. `lanes`: how
   // many workers, each behind a web server of its own. `server`: which one, for
-  // a test of that one. `tls`: files { cert, key }. `web`: lines for the
-  // end of Apache's configuration.
+  // a test of that one. `tls`: files { cert, key }. `web`: lines for the end of
+  // Apache's or lighttpd's configuration, or a list of them, one for each lane.
   static async start({ conf = {}, lanes = 1, server, tls, web } = {}) {
     const stack = new Stack();
     stack.web = webServer(server);
@@ -102,6 +102,7 @@ export class Stack {
     prepareWeb(this.web, this, { root, build });
     for (let i = 0; i < lanes; i++) {
       const lane = { i, conf: this.file(`bellhop${i}.conf`), socket: `worker${i}.sock`, worker: path.join(build, 'bellhop-worker'), ...more };
+      if (Array.isArray(more.web)) lane.web = more.web[i];
       fs.writeFileSync(lane.conf, confText(merge(defaults(lane.socket), conf)));
       this.lanes.push(lane);
     }

@@ -1,6 +1,6 @@
 // Bellhop in this page: one client, bound to the cache.
 import { QueryClient } from '@tanstack/react-query';
-import { createRealtimeClient } from 'bellhop-client';
+import { beaconSink, createRealtimeClient } from 'bellhop-client';
 import { bindQueryClient } from 'bellhop-client/react-query';
 import { Activity, describe, type Happening } from './activity';
 import { cursorOfRows, fetchTasks, forgetCursor } from './api';
@@ -22,6 +22,7 @@ export const client = createRealtimeClient<TaskEvent>({
   getToken: () => auth.getToken(),
   onUnauthorized: (failed) => auth.onUnauthorized(failed),
   initialCursor: () => cursorOfRows(),
+  telemetry: beaconSink(`${base}/telemetry/client`),
 });
 
 export const activity = new Activity();

@@ -139,6 +139,9 @@ test('a session that was ended elsewhere: the banner leads back to the door', sl
   await lena.evaluate(() => localStorage.setItem('auth-expiry', `${Date.now() - 10_000}`));
   await lena.getByRole('button', { name: 'Start: Sauna shows error E4' }).click();
   await lena.locator('.bellhop-expired').getByText('Your session has ended.').waitFor();
+  // What could not be saved is taken back.
+  await lena.getByText('Not saved: sign in again.').waitFor();
+  await lena.locator('.column.open').filter({ has: card(lena, 'Sauna shows error E4') }).waitFor();
   await lena.getByRole('button', { name: 'Log in' }).click();
   await enter(lena, 'chiara');
   assert.equal(new URL(lena.url()).pathname, '/tasks');

@@ -52,7 +52,7 @@ async function measure(each, column, { rigs, browser, pending = [] }) {
     console.error(error);
     sheet.broke(each.rows, column, error);
   };
-  await within(each.limit ?? 120_000, each.run(t)).catch(broke);
+  await within(each.limit ?? 240_000, each.run(t)).catch(broke);
   await own?.stop();
 }
 

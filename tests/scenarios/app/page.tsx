@@ -21,10 +21,10 @@ const post = (path: string, body?: unknown, more: RequestInit = {}) =>
 const queries = new QueryClient({ defaultOptions: { queries: { retry: false } } });
 
 const auth = createAuth({
-  // A refusal as AuthOptions wants it: the answer's status decides what it means.
+  logout: '/api/logout',
   refresh: async (signal) => {
     const answer = await post('refresh', undefined, { signal });
-    if (!answer.ok) throw Object.assign(new Error(`refresh: ${answer.status}`), { status: answer.status });
+    if (!answer.ok) throw answer;
     return answer.json();
   },
 });

@@ -93,6 +93,7 @@ export async function endings(t, { key, accountKey, how, times, tabs = 5, bound,
   const all = await accounts(person, last);
   const open = person.tabs.length;
   await person.close();
+  if (process.env.SCENARIOS_DEBUG) console.error(took.join(' '));
   t.cell(key, `${spread(took)}; at most ${most} in flight`, max(took) <= bound && p95(took) <= bound95);
   if (accountKey) t.cell(accountKey, said(all, open), clean(all));
 }
@@ -118,7 +119,7 @@ async function freezePerson(t, rounds) {
     const person = await Person.of(t.rig, t.browser);
     const numbers = new Numbers(t.rig, person.org);
     for (let i = 0; i < 3; i++) await join(person, numbers);
-    await person.settled();
+    await inFront(person);
     let frozen;
     const freeze = async (leader) => {
       frozen = leader;
@@ -133,6 +134,14 @@ async function freezePerson(t, rounds) {
     await person.close();
   }
   return { took, all: accounted.reduce(add), stood };
+}
+
+// The tab that leads is the one in front, and has been for so long that nobody is about
+// to take over.
+async function inFront(person) {
+  await (await person.leader()).page.bringToFront();
+  await sleep(2500);
+  await (await person.leader()).page.bringToFront();
 }
 
 // As when somebody goes on in another tab: LEADER is hidden from then on.
@@ -154,8 +163,7 @@ async function still(tab) {
 export async function hidden(t, key) {
   const person = await Person.of(t.rig, t.browser);
   await person.open(3);
-  await (await person.leader()).page.bringToFront();
-  await sleep(2500); // the one in front may have had to be made the leader
+  await inFront(person);
   const { took, leader } = await takeover(person, (tab) => behind(person, tab));
   const visible = await leader.page.evaluate(() => document.visibilityState);
   await person.close();

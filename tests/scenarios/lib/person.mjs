@@ -64,6 +64,8 @@ export class Tab {
     await this.until('what it shows', () => document.querySelector('#login, #list') !== null);
     if (await this.page.evaluate(() => document.querySelector('#login') !== null)) await this.click('login');
     await this.until('its list', () => document.querySelector('#list') !== null);
+    // What comes from now on is to be shown: a client that knows positions knows its own.
+    await this.until('where it is in the log', () => !window.client || window.client.getSnapshot().cursor !== null);
   }
 
   // Until CONDITION, evaluated in the page, holds.

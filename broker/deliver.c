@@ -46,6 +46,17 @@ bh_deliver_owed(const struct bh_waiter *w)
     return first_owed(w, bh_channel_after(w->channel, w->since)) != NULL;
 }
 
+/* All that it is owed must be new to the channel: a delivery looks no further
+ * back for those who wait. */
+bool
+bh_deliver_holds(const struct bh_waiter *w)
+{
+    const struct bh_broker *b = w->broker;
+
+    return b->now - w->channel->woke < b->conf->broker.coalesce_ms &&
+           w->since >= w->channel->delivered;
+}
+
 static void
 add_cursor(const struct bh_broker *b, struct bh_buf *body, int64_t seq)
 {

@@ -26,17 +26,10 @@ struct publish {
 /* ---- the body ---- */
 
 static enum shape
-shape_of(enum bh_media media, const struct bh_buf *body)
+shape_of(enum bh_media media, const struct bh_batch *batch)
 {
-    struct bh_str text = {body->p, body->len};
-    struct bh_str events;
-
     if (media == BH_MEDIA_NDJSON) return LINES;
-    while (text.len > 0 && strchr(" \t\r\n", *text.p) != NULL) {
-        text.p++;
-        text.len--;
-    }
-    return bh_json_member(text, "events", &events) ? ENVELOPE : SINGLE;
+    return batch->enveloped ? ENVELOPE : SINGLE;
 }
 
 /* Before the batch goes on its way: what the line in the log says of it. */
@@ -52,7 +45,7 @@ note_events(struct bh_call *call, const struct bh_batch *batch)
             memcmp(batch->v[i].org.p, org.p, org.len) != 0)
             one = false;
     if (one)
-        bh_log_word(call->org, sizeof call->org, org.p, org.len);
+        bh_log_field(call->org, sizeof call->org, org.p, org.len);
     else
         snprintf(call->org, sizeof call->org, "many");
 }
@@ -68,7 +61,7 @@ parse(struct bh_call *call, struct publish *p, const struct bh_buf *body)
         media == BH_MEDIA_NDJSON ? BH_FORM_NDJSON : BH_FORM_JSON, &errors);
 
     if (rc == 0) {
-        p->shape = shape_of(media, body);
+        p->shape = shape_of(media, &p->batch);
         note_events(call, &p->batch);
     }
     if (rc == -EINVAL)

@@ -65,10 +65,15 @@ is_stopping(struct bh_worker *w)
  * interrupted: it ends by a connection of bh_serve_stop's own, or by itself.
  */
 static int
-accept_one(struct thread *t)
+accept_one(struct thread *t, bool *named)
 {
-    int fd = accept4(t->worker->listener, NULL, NULL, SOCK_CLOEXEC);
+    struct sockaddr_un peer;
+    socklen_t len = sizeof peer;
+    int fd = accept4(t->worker->listener, (struct sockaddr *)&peer, &len,
+                     SOCK_CLOEXEC);
     int error = errno;
+
+    *named = len > sizeof peer.sun_family;
 
     if (fd >= 0) {
         t->failing = false;
@@ -137,32 +142,45 @@ answer(struct thread *t, FCGX_Request *r, struct bh_request *rq,
     bh_claims_put(call.claims);
 }
 
-/* FD or, where a relay accepted it, what came over FD. */
+/* FD or, where a relay accepted it, what came over FD. NAMED: so FD's peer is.
+ */
 static int
-connection_of(int fd, const struct bh_setup *setup)
+connection_of(int fd, bool named, const struct bh_setup *setup)
 {
     bh_sock_read_timeout(fd, setup->conf->worker.io_timeout_ms);
+    if (!named) return fd;
     fd = bh_pass_take(fd);
     if (fd >= 0) bh_sock_read_timeout(fd, setup->conf->worker.io_timeout_ms);
     return fd;
 }
 
+/* Detached, so that libfcgi doesn't wait two seconds more for one that it gives
+ * up, such as a silent one. */
+static bool
+read_head(FCGX_Request *r, int fd)
+{
+    r->ipcFd = fd;
+    r->keepConnection = 1;
+    if (fd < 0) return false;
+    FCGX_Detach(r);
+    if (FCGX_Accept_r(r) != 0) return false;
+    FCGX_Attach(r);
+    /* One request per connection, whatever the web server asks. */
+    r->keepConnection = 0;
+    return true;
+}
+
 /* FD is libfcgi's from here on. PARAMS cut short pass for a request there, so
  * its error has to be looked at. */
 static void
-serve_one(struct thread *t, FCGX_Request *r, int fd)
+serve_one(struct thread *t, FCGX_Request *r, int fd, bool named)
 {
     struct bh_rules *rules;
     struct bh_request rq;
 
     bh_orders_look(&t->worker->orders, &rules);
     struct bh_setup *setup = bh_setup_get(&t->worker->setup);
-    fd = connection_of(fd, setup);
-    r->ipcFd = fd;
-    r->keepConnection = 1;
-    if (fd >= 0 && FCGX_Accept_r(r) == 0) {
-        /* One request per connection, whatever the web server asks. */
-        r->keepConnection = 0;
+    if (read_head(r, connection_of(fd, named, setup))) {
         if (FCGX_GetError(r->in) != 0 || !bh_request_parse(&rq, r->envp, r->in))
             FCGX_Free(r, 1);
         else
@@ -182,13 +200,14 @@ run(void *arg)
 
     FCGX_InitRequest(&r, -1, 0);
     while (bh_turn_take(t->turn) && !is_stopping(t->worker)) {
-        int fd = accept_one(t);
+        bool named;
+        int fd = accept_one(t, &named);
         if (fd < 0) {
             bh_orders_look(&t->worker->orders, NULL);
             continue;
         }
         bh_turn_begin(t->turn);
-        serve_one(t, &r, fd);
+        serve_one(t, &r, fd, named);
         bh_turn_end(t->turn);
     }
     bh_turn_give(t->turn);

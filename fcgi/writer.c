@@ -117,7 +117,9 @@ settle(struct bh_writer *w, struct bh_link *jobs)
     }
 }
 
-/* Store a group; what the broker has nothing to say about is settled. */
+/* Store a group; what the broker has nothing to say about is settled. The
+ * checkpoint comes after the note, so that it delays nobody's event; where the
+ * broker has to be called up first, which may take a while, before it. */
 static void
 store(struct bh_writer *w, struct bh_group *group)
 {
@@ -125,6 +127,7 @@ store(struct bh_writer *w, struct bh_group *group)
     struct bh_link settled;
     struct bh_span_stored span = bh_append_group(&w->append, group);
 
+    if (w->broker.fd < 0) bh_append_release(&w->append);
     bh_record_free(group);
     bh_list_init(&settled);
     bh_list_each_safe (l, next, jobs) {
@@ -132,9 +135,8 @@ store(struct bh_writer *w, struct bh_group *group)
         bh_list_del(l);
         bh_list_add(&settled, l);
     }
-    settle(w, &settled);
-    if (bh_list_empty(jobs)) return;
-    bh_notes_send(&w->broker, &span, jobs, &settled);
+    if (!bh_list_empty(jobs)) bh_notes_send(&w->broker, &span, jobs, &settled);
+    bh_append_release(&w->append);
     settle(w, &settled);
 }
 

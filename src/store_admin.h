@@ -83,6 +83,15 @@ int bh_store_summarized(struct bh_store *s, int64_t *upto);
 /* In a transaction: what was counted before BEFORE_MS goes. */
 int bh_store_summary_keep(struct bh_store *s, int64_t before_ms);
 
+/* ---- the last while: store_tally.c ---- */
+
+enum bh_tally { BH_TALLY_REFUSALS, BH_TALLY_TELEMETRY };
+/* How often each refusal's code, or each type of telemetry, was stored since
+ * then, the most frequent first. WORD lives until FN returns. */
+typedef void bh_tally_fn(void *arg, struct bh_str word, int64_t n);
+int bh_store_tally(struct bh_store *s, enum bh_tally what, int64_t since_ms,
+                   bh_tally_fn *fn, void *arg);
+
 /* ---- copies: store_copy.c ---- */
 
 /*

@@ -67,13 +67,29 @@ checkpoint_when_due(struct bh_store *s)
 }
 
 int
-bh_store_commit(struct bh_store *s)
+bh_store_commit_held(struct bh_store *s)
 {
     int rc = bh_store_within(s);
 
     if (rc == 0) rc = bh_store_run(s, BH_Q_COMMIT);
-    if (rc == 0) checkpoint_when_due(s);
-    bh_store_rollback(s); /* where it is still open, and the lock */
+    if (rc < 0) bh_store_rollback(s); /* where it is still open, and the lock */
+    return rc;
+}
+
+void
+bh_store_release(struct bh_store *s)
+{
+    if (!s->locked) return;
+    checkpoint_when_due(s);
+    bh_store_unlock(s);
+}
+
+int
+bh_store_commit(struct bh_store *s)
+{
+    int rc = bh_store_commit_held(s);
+
+    if (rc == 0) bh_store_release(s);
     return rc;
 }
 

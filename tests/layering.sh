@@ -51,12 +51,19 @@ edge_headers=$(grep '\.h$' <<<"$edge" | sed 's,.*/,,')
 }
 
 # config.h decides what the system's headers declare, and comes with base.h.
-for file in {src,broker,fcgi,ctl}/*.[ch] tests/*.c; do
+for file in {src,broker,fcgi,ctl,examples/hotel/backend}/*.[ch] tests/*.c; do
     case $(grep -m1 '^#include' "$file" 2>/dev/null) in
     '' | '#include "'* | '#include <config.h>') ;;
     *) [[ $file == src/base.h ]] || echo "$file" ;;
     esac
 done | none "the first include of every file is one of ours"
+
+# The demo's backend is a stranger who may use the libraries.
+{
+    includes examples/hotel/backend/*.[ch] | grep -E ":($(ls broker fcgi ctl | grep '\.h$' | grep -vxFf <(ls examples/hotel/backend) | paste -sd'|'))$"
+    grep -lE '^#include <sqlite3.h>' examples/hotel/backend/*.[ch] | grep -v '/db[a-z_]*\.[ch]$'
+    grep -lE '^#include <curl/' examples/hotel/backend/*.[ch] | grep -vE '/(http|main)\.c$'
+} | none "examples/hotel includes nothing of the programs, and fences its own libraries"
 
 # HEADER FILE-PATTERN…: only these files may include it.
 fence() {
@@ -71,6 +78,7 @@ fence sqlite3.h 'src/store[a-z_]*\.[ch]'
 fence confuse.h 'src/conf[a-z_]*\.[ch]'
 fence '(cjson/)?cJSON.h' 'src/(json|event|auth)[a-z_]*\.[ch]'
 fence 'openssl/.*' 'src/auth[a-z_]*\.[ch]'
+fence 'curl/.*' 'ctl/doctor_http\.[ch]'
 fence 'fcgiapp.h' 'fcgi/[a-z_]*\.[ch]'
 
 # ---- what must not be in any file ----

@@ -37,16 +37,15 @@ export function lockElection(
     const options = steal ? { steal } : { signal: waiting.signal };
     const request = Promise.resolve()
       .then(() => (waiting.signal.aborted ? undefined : locks.request(name, options, mine)))
-      .then(undefined, () => {
+      .then(undefined, (error: unknown) => {
         if (waiting.signal.aborted) return;
+        waiting.abort();
         letGo();
-        if (held) {
-          // Stolen. Queued again before anybody hears of it, so that a listener may leave.
-          ask('acquired', false);
-          hooks.onLost();
-        } else {
-          hooks.onUnavailable();
-        }
+        // Not stolen, but not to be had at all: an opaque origin, say.
+        if ((error as Error).name !== 'AbortError') return hooks.onUnavailable();
+        // Queued again before anybody hears of it, so that a listener may leave.
+        ask('acquired', false);
+        if (held) hooks.onLost();
       });
     all = Promise.allSettled([all, request]);
   }

@@ -315,7 +315,7 @@ stack.test('lines of publishes and of refused subscribes; nothing from outside c
   const text = log('worker0');
   assert.match(text, new RegExp(`info: \\[RealtimePublish\\]\\[completed\\] orgId=${org} userId=backend events=2 durationMs=\\d+ origin=http://localhost:5173 ua="ua \\\\x22quoted\\\\x22"`));
   assert.match(text, /\[RealtimePublish\]\[failure\] orgId=- userId=backend events=0 durationMs=\d+ origin=\S+ ua="[^"]*" code=invalid_event/);
-  assert.match(text, new RegExp(`\\[RealtimeSubscribe\\]\\[failure\\] orgId=${org} userId=x\\\\x22 code=none\\ propertyId=p events=0 .* code=forbidden`));
+  assert.match(text, new RegExp(`\\[RealtimeSubscribe\\]\\[failure\\] orgId=${org} userId=x\\\\x22\\\\x20code=none propertyId=p events=0 .* code=forbidden`));
 });
 
 stack.test('the level changes at run time, for a part or for all', async () => {

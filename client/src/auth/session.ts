@@ -273,7 +273,7 @@ export class SessionKeeper {
   /** Computed from the wall clock each time: timers sleep when the machine does. */
   #schedule(): void {
     this.#env.clearTimeout(this.#timer);
-    if (!this.#sid || this.#state === 'expired' || this.#closed || this.#renewing) return;
+    if (!this.#sid || this.#state === 'expired' || this.#closed || this.#renewing !== null) return;
     const now = this.#env.wall();
     const { refreshSkewMs = 30_000 } = this.#o;
     const skew = Math.min(refreshSkewMs, ((this.#session?.expiresAt ?? now) - this.#since) / 3);

@@ -1,12 +1,12 @@
 // The client: when there is a seat among the tabs, and when not.
 import { isCursor } from './cursor.js';
-import { createEmitter } from './emitter.js';
+import { createEmitter, type Emitter } from './emitter.js';
 import { browserEnv } from './env.js';
 import { RealtimeError } from './error.js';
 import { createInbox } from './inbox.js';
 import { type Seat, takeSeat } from './seat.js';
 import { type Settings, settle } from './settings.js';
-import { createStore } from './store.js';
+import { createStore, type Store } from './store.js';
 import type {
   ClientEvents,
   Cursor,
@@ -34,17 +34,16 @@ export function createRealtimeClient<E extends RealtimeEvent = RealtimeEvent>(
     });
     if (type !== 'error') events.emit('error', error);
   });
-  const store = createStore(
-    (snapshot) => events.emit('status', snapshot),
-    (cause) =>
-      events.emit('error', new RealtimeError('handler', 'a subscriber threw: see cause.', { cause })),
-  );
+  const store = createStore((snapshot) => {
+    seat?.changed();
+    events.emit('status', snapshot);
+  });
   let scope: Scope = settings.scope ?? {};
-  const inbox = createInbox(
-    { ...settings, ...(options.schema && { schema: options.schema }) },
-    () => scope,
+  const inbox = createInbox<E>(
+    { dedupeSize: settings.dedupeSize, schema: options.schema, scope: () => scope },
     events,
-    () => store.set({ lastEventAt: env.wall() }),
+    store,
+    env.wall,
   );
   let started = false;
   let closed = false;
@@ -106,19 +105,15 @@ export function createRealtimeClient<E extends RealtimeEvent = RealtimeEvent>(
       inbox.reset(asked(() => firstCursor(settings), null));
       session = key;
     }
-    store.set({ cursor: inbox.cursor() });
-    const link = { settings, env, tabId };
     const tab = {
-      link,
+      link: { settings, env, tabId, onError: (error: RealtimeError) => events.emit('error', error) },
       inbox,
       store,
       scope: () => scope,
       current,
       onRole: (role: ClientEvents<E>['role']['role'], how: ClientEvents<E>['role']['how']) =>
         events.emit('role', { role, how }),
-      onError: (error: RealtimeError) => events.emit('error', error),
     };
-    // Before takeSeat returns it may have led, and been told to leave by a listener.
     seat = takeSeat(tab, key);
   }
 
@@ -198,7 +193,7 @@ export function createRealtimeClient<E extends RealtimeEvent = RealtimeEvent>(
       await Promise.all(leaving);
     },
     getSnapshot: store.get,
-    subscribe: store.subscribe,
+    subscribe: (onChange) => events.on('status', () => onChange()),
     on: (type, listener, { signal } = {}) => events.on(type, listener, signal),
     poke() {
       evaluate();
@@ -213,7 +208,7 @@ export function createRealtimeClient<E extends RealtimeEvent = RealtimeEvent>(
       const cursor = inbox.cursor();
       if (before !== undefined && cursor) inbox.gap('first', cursor);
     },
-    ready: ({ signal } = {}) => whenLive(store, signal),
+    ready: ({ signal } = {}) => whenLive(store, events, signal),
   };
 }
 
@@ -222,9 +217,13 @@ function firstCursor({ initialCursor }: Settings): Cursor | null {
   return isCursor(given) ? given : null;
 }
 
-function whenLive(store: ReturnType<typeof createStore>, signal: AbortSignal | undefined): Promise<void> {
+function whenLive(
+  store: Store,
+  events: Pick<Emitter<ClientEvents>, 'on'>,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   return new Promise((resolve, reject) => {
-    const off = store.subscribe(look);
+    const off = events.on('status', look);
     signal?.addEventListener('abort', look);
     function look() {
       const { status } = store.get();

@@ -1,7 +1,6 @@
 // A tab's place among the tabs of one session: it leads or follows, from joining to leaving.
 import { type Bus, hash, openBus } from './channel.js';
 import type { Election } from './election.js';
-import type { RealtimeError } from './error.js';
 import { createFollower, type Follower } from './follower.js';
 import type { Inbox } from './inbox.js';
 import { createLeader, type Leader } from './leader.js';
@@ -23,7 +22,6 @@ export interface Tab {
   /** The session is still the one that the seat was taken for. */
   current(): boolean;
   onRole(role: Role, how: RoleChange): void;
-  onError(error: RealtimeError): void;
 }
 
 /** What leader and follower share. */
@@ -44,6 +42,8 @@ export interface Seat {
   poke(): void;
   visibilityChanged(): void;
   scopeChanged(): void;
+  /** The snapshot has changed. */
+  changed(): void;
   /** The machine slept, or the network changed: what was under way is dead. */
   resume(): void;
 }
@@ -85,7 +85,8 @@ export function takeSeat(tab: Tab, key: string): Seat {
     if (left) return;
     void leader.stop();
     store.set({ role: 'follower', transport: null });
-    follower.start(true);
+    follower.coolDown();
+    follower.start();
     tab.onRole('follower', 'lost');
   }
 
@@ -113,7 +114,7 @@ export function takeSeat(tab: Tab, key: string): Seat {
       solo: false,
     });
     if (!bus) return alone();
-    follower.start(false);
+    follower.start();
     if (!env.locks) return withoutLocks();
     const hooks = { onLead, onLost, onUnavailable: withoutLocks };
     election = lockElection(env.locks, name('realtime-leader'), lease, hooks);
@@ -147,6 +148,7 @@ export function takeSeat(tab: Tab, key: string): Seat {
       if (leader.leading()) leader.wake();
       else bus?.post({ type: 'poke' });
     },
+    changed: leader.changed,
     visibilityChanged() {
       if (leader.leading()) leader.wake();
       else follower.visibilityChanged();

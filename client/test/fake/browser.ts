@@ -57,13 +57,16 @@ export class FakeLocks {
           };
           const request: Request = {
             owner,
-            rob: () => this.world.post(owner, `lock ${name} ${this.#owners(owner)}`, () => reject(abortError())),
+            rob: () =>
+              this.world.post(owner, `lock ${name} ${this.#owners(owner)}`, () => reject(abortError())),
             grant: () => {
               signal?.removeEventListener('abort', abort);
               this.#held.set(name, request);
               // Granted by the browser; the page hears of it when it runs.
               this.world.post(owner, `lock ${name} ${this.#owners(owner)}`, () => {
-                Promise.resolve(held({ name })).then(resolve, reject).finally(() => this.#release(name, request));
+                Promise.resolve(held({ name }))
+                  .then(resolve, reject)
+                  .finally(() => this.#release(name, request));
               });
             },
           };
@@ -83,7 +86,13 @@ export class FakeLocks {
 
   /** The tab is gone: so is what it held. */
   forget(owner: Owner): void {
-    for (const queue of this.#queues.values()) while (drop(queue, queue.find((r) => r.owner === owner)));
+    for (const queue of this.#queues.values())
+      while (
+        drop(
+          queue,
+          queue.find((r) => r.owner === owner),
+        )
+      );
     for (const [name, request] of this.#held) if (request.owner === owner) this.#release(name, request);
   }
 
@@ -280,6 +289,8 @@ export class Tab implements Owner {
   events: RealtimeEvent[] = [];
   sources: string[] = [];
   gaps: GapReason[] = [];
+  /** What it was told to have missed: after the one `seq`, up to and with the other. */
+  holes: Array<[after: number, to: number]> = [];
   errors: RealtimeError[] = [];
   roles: string[] = [];
   statuses: string[] = [];
@@ -304,7 +315,10 @@ export class Tab implements Owner {
       this.events.push(...events);
       this.sources.push(source);
     });
-    this.client.on('gap', ({ reason }) => this.gaps.push(reason));
+    this.client.on('gap', ({ reason, cursor }) => {
+      this.gaps.push(reason);
+      this.holes.push([this.events.at(-1)?.seq ?? 0, Number(cursor.split('-')[1])]);
+    });
     this.client.on('error', (error) => this.errors.push(error));
     this.client.on('role', ({ role, how }) => this.roles.push(`${role} ${how}`));
     this.client.on('status', ({ status }) => {

@@ -138,23 +138,38 @@ export class Server {
           resolve(response);
         });
       // To the server; then it answers, or something in between does.
-      this.world.setTimer(nobody, () => {
-        if (signal.aborted || tab.dead) return;
-        if (tab.page.online() === false) return this.#travel(tab, () => (over(), reject(new TypeError('offline'))));
-        const instead = this.intercept(seen);
-        if (instead === 'hang') return;
-        if (instead === 'network') return this.#travel(tab, () => (over(), reject(new TypeError('refused'))));
-        if (instead) return answer(instead);
-        this.#serve(tab, seen, signal, answer);
-      }, this.world.between(...this.latency));
+      this.world.setTimer(
+        nobody,
+        () => {
+          if (signal.aborted || tab.dead) return;
+          if (tab.page.online() === false)
+            return this.#travel(tab, () => (over(), reject(new TypeError('offline'))));
+          const instead = this.intercept(seen);
+          if (instead === 'hang') return;
+          if (instead === 'network')
+            return this.#travel(tab, () => (over(), reject(new TypeError('refused'))));
+          if (instead) return answer(instead);
+          this.#serve(tab, seen, signal, answer);
+        },
+        this.world.between(...this.latency),
+      );
     });
   }
 
   #travel(tab: Tab, arrive: () => void): void {
-    this.world.setTimer(nobody, () => this.world.post(tab, `net ${tab.id} ${this.world.random()}`, arrive), this.world.between(...this.latency));
+    this.world.setTimer(
+      nobody,
+      () => this.world.post(tab, `net ${tab.id} ${this.world.random()}`, arrive),
+      this.world.between(...this.latency),
+    );
   }
 
-  #serve(tab: Tab, seen: Seen, signal: AbortSignal, answer: (r: Response, streaming?: boolean) => void): void {
+  #serve(
+    tab: Tab,
+    seen: Seen,
+    signal: AbortSignal,
+    answer: (r: Response, streaming?: boolean) => void,
+  ): void {
     switch (seen.path) {
       case 'cursor':
         return answer(body({ cursor: this.head }));
@@ -181,7 +196,9 @@ export class Server {
 
   #after(after: number, filter: string | null): unknown[] {
     return this.log
-      .filter((r) => r.seq > after && (filter === null || r.propertyId === undefined || r.propertyId === filter))
+      .filter(
+        (r) => r.seq > after && (filter === null || r.propertyId === undefined || r.propertyId === filter),
+      )
       .map((row) => ({ eventType: 'TaskCreated', timestamp: 1, orgId: 'org-1', ...row }));
   }
 
@@ -193,7 +210,8 @@ export class Server {
   #history(seen: Seen): Response {
     const after = Number(seen.cursor?.split('-')[1]);
     const { gap } = this.#place(seen.cursor);
-    if (gap && gap !== 'evicted') return body({ events: [], cursor: this.head, gap: { reason: gap }, more: false });
+    if (gap && gap !== 'evicted')
+      return body({ events: [], cursor: this.head, gap: { reason: gap }, more: false });
     const all = this.#after(after, seen.filter) as Row[];
     const page = all.slice(0, this.historyPage);
     const more = all.length > page.length;
@@ -225,7 +243,12 @@ export class Server {
     });
   }
 
-  #stream(tab: Tab, seen: Seen, signal: AbortSignal, answer: (r: Response, streaming: boolean) => void): void {
+  #stream(
+    tab: Tab,
+    seen: Seen,
+    signal: AbortSignal,
+    answer: (r: Response, streaming: boolean) => void,
+  ): void {
     let control: ReadableStreamDefaultController<Uint8Array>;
     const lane = `stream ${tab.id} ${this.requests.length}`;
     let open = true;
@@ -240,7 +263,8 @@ export class Server {
         }
       });
     const send = (line: unknown) => {
-      if (!this.buffering && !ended) arrive(() => control.enqueue(new TextEncoder().encode(`${JSON.stringify(line)}\n`)));
+      if (!this.buffering && !ended)
+        arrive(() => control.enqueue(new TextEncoder().encode(`${JSON.stringify(line)}\n`)));
     };
     const end = (reason?: 'network') => {
       ended = true;

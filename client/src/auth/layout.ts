@@ -26,7 +26,8 @@ export function Layout({
   messages?: Partial<BannerText>;
 }): ReactElement {
   const { trouble } = useAuthContext();
-  const blocked = trouble !== null && trouble !== 'signedOut';
+  const obstacle = trouble === 'signedOut' ? null : trouble;
+  const blocked = obstacle !== null;
   const banner = useRef<HTMLDivElement>(null);
   const focused = useRef<HTMLElement | null>(null);
   // React 18 doesn't know `inert`.
@@ -38,14 +39,14 @@ export function Layout({
   );
   useEffect(() => {
     const last = focused.current;
-    if (!blocked || !last) return;
+    if (!obstacle || !last) return;
     const bar = banner.current;
     bar?.querySelector('button')?.focus();
     return () => {
       const { activeElement: now, body } = document;
       if (now === body || bar?.contains(now)) last.focus();
     };
-  }, [blocked, trouble]);
+  }, [obstacle]);
   return createElement(
     Fragment,
     null,

@@ -194,17 +194,22 @@ describe('Layout', () => {
   });
 });
 
-describe('AuthProvider', () => {
-  function Rows() {
-    const { data } = useQuery({
-      queryKey: ['tasks', 'list'],
-      queryFn: async () => ['row of the server'],
-      staleTime: Number.POSITIVE_INFINITY,
-      enabled: false,
-    });
-    return createElement('p', null, (data ?? ['nothing']).join());
-  }
+function Rows() {
+  const { data } = useQuery({
+    queryKey: ['tasks', 'list'],
+    queryFn: async () => ['row of the server'],
+    staleTime: Number.POSITIVE_INFINITY,
+    enabled: false,
+  });
+  return createElement('p', null, (data ?? ['nothing']).join());
+}
 
+function Who({ tell }: { tell: (auth: ReturnType<typeof useAuth>) => void }) {
+  tell(useAuth());
+  return null;
+}
+
+describe('AuthProvider', () => {
   for (const where of ['this tab', 'another tab']) {
     it(`P13: logout in ${where} clears the query cache and what is on the page`, async () => {
       const queryClient = new QueryClient();
@@ -223,13 +228,11 @@ describe('AuthProvider', () => {
       );
       expect(screen.getByText('row of anna')).toBeTruthy();
       fireEvent.change(screen.getByLabelText('note'), { target: { value: 'anna’s secret' } });
-      let rows: unknown = 'not told';
-      tab.auth.subscribe(() => {
-        rows ??= queryClient.getQueryData(['tasks', 'list']);
-      });
+      const whenTold: unknown[] = [];
+      tab.auth.subscribe(() => whenTold.push(queryClient.getQueryData(['tasks', 'list'])));
       act(() => (where === 'this tab' ? tab : other).auth.logout());
       await ms(10);
-      expect(rows).toBe('not told');
+      expect(whenTold).toEqual([undefined]);
       expect(
         queryClient
           .getQueryCache()
@@ -300,11 +303,10 @@ describe('AuthProvider', () => {
 
   it('useAuth gives the state, the token and the verbs', () => {
     let seen: ReturnType<typeof useAuth> | undefined;
-    function Who() {
-      seen = useAuth();
-      return null;
-    }
-    show(createElement(Who));
+    const tell = (auth: ReturnType<typeof useAuth>) => {
+      seen = auth;
+    };
+    show(createElement(Who, { tell }));
     expect(seen).toMatchObject({ state: 'anonymous', token: null });
     act(() => seen?.login(session()));
     expect(seen).toMatchObject({ state: 'active', token: tab.auth.peekToken(), failures: 0 });

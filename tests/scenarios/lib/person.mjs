@@ -124,6 +124,19 @@ export class Tab {
     await (await this.devtools()).send('Page.setWebLifecycleState', { state: 'frozen' });
   }
 
+  // Its scripts stand still, and no event says so.
+  async hang() {
+    this.frozen = true;
+    const session = await this.devtools();
+    await session.send('Debugger.enable');
+    await session.send('Debugger.pause');
+  }
+
+  async go() {
+    await (await this.devtools()).send('Debugger.disable'); // which lets it go on
+    this.frozen = false;
+  }
+
   async thaw() {
     await (await this.devtools()).send('Page.setWebLifecycleState', { state: 'active' });
     this.frozen = false;

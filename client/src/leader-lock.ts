@@ -66,6 +66,6 @@ export function lockElection(
     // The claimant steals the lock: handed back, it would go to the first of the queue.
     cede() {},
     nudge() {},
-    renew: () => lease?.write(lease.term()),
+    renew: () => lease?.write(),
   };
 }

@@ -21,7 +21,6 @@ export function leaseElection(
   let leading = false;
   let ceding = false;
   let how: RoleChange = 'acquired';
-  let term = 0;
   let done: Promise<void> = Promise.resolve();
 
   async function campaign(): Promise<void> {
@@ -34,8 +33,7 @@ export function leaseElection(
   }
 
   async function claim(): Promise<void> {
-    term = lease.term() + 1;
-    lease.write(term);
+    lease.write();
     await createPause(env).sleep(within(settleMs, env.random), life.signal);
     if (life.signal.aborted || lease.holder() !== tabId) return;
     leading = true;
@@ -75,7 +73,7 @@ export function leaseElection(
         pause.wake();
       } else {
         // Late is no reason not to: nobody has taken it.
-        lease.write(term);
+        lease.write();
       }
     },
   };

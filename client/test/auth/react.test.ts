@@ -74,7 +74,7 @@ async function expired(): Promise<void> {
   act(() => tab.auth.login(session()));
   browser.setItem('auth-expiry', '0');
   void tab.auth.getToken();
-  await ms(100);
+  await ms(200);
 }
 
 describe('GlobalAuthBanner', () => {
@@ -111,7 +111,7 @@ describe('GlobalAuthBanner', () => {
     act(() => tab.auth.login(session()));
     browser.setItem('auth-expiry', '0');
     void tab.auth.getToken();
-    await ms(1_990);
+    await ms(100 + 1_990);
     expect([refreshes, alert()]).toEqual([1, null]);
     await ms(20);
     expect(refreshes).toBe(2);
@@ -279,7 +279,8 @@ describe('AuthProvider', () => {
     expect(pokes()).toBe(1);
     status = 0;
     browser.setItem('auth-expiry', '0');
-    await act(() => tab.auth.getToken());
+    void tab.auth.getToken();
+    await ms(200);
     expect(pokes()).toBe(2);
     act(() => tab.auth.logout());
     expect(pokes()).toBe(3);

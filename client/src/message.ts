@@ -38,11 +38,11 @@ export type Heard = Message & Envelope;
 
 type Fields = Record<string, unknown>;
 
-const checks: Partial<Record<string, (m: Fields) => boolean>> = {
-  hb: ({ state }) => isRecord(state) && (state.cursor === null || isCursor(state.cursor)),
-  events: (m) => isCursor(m.from) && isCursor(m.to) && Array.isArray(m.events) && m.events.every(isEvent),
-  gap: (m) => isCursor(m.to),
-};
+const checks = new Map<string, (m: Fields) => boolean>([
+  ['hb', ({ state }) => isRecord(state) && (state.cursor === null || isCursor(state.cursor))],
+  ['events', (m) => isCursor(m.from) && isCursor(m.to) && Array.isArray(m.events) && m.events.every(isEvent)],
+  ['gap', (m) => isCursor(m.to)],
+]);
 
 /** The message, or `null` for what isn't one of this session. */
 export function readMessage(data: unknown, k: string): Heard | null {
@@ -52,6 +52,6 @@ export function readMessage(data: unknown, k: string): Heard | null {
     data.k === k &&
     typeof data.tab === 'string' &&
     typeof data.type === 'string' &&
-    (checks[data.type]?.(data) ?? true);
+    (checks.get(data.type)?.(data) ?? true);
   return good ? (data as unknown as Heard) : null;
 }

@@ -51,6 +51,8 @@ export function createPump(link: Link, hooks: PumpHooks, store: Store, telemetry
               rtt: () => rtt,
               toPolls() {
                 streamAfter = env.now() + settings.streamRetryMs;
+                // The next poll is to show at once whether the server is there.
+                store.set({ status: 'connecting', transport: 'poll' });
               },
             }),
           () => null,

@@ -4,8 +4,10 @@ import type { RealtimeOptions } from '../src/index.js';
 import { open, type Without } from './fake/browser.js';
 import { Server } from './fake/server.js';
 
-const start = (tabs: number, more: { without?: Without; options?: Partial<RealtimeOptions>; seed?: number } = {}) =>
-  open((world) => new Server(world), { tabs, ...more });
+const start = (
+  tabs: number,
+  more: { without?: Without; options?: Partial<RealtimeOptions>; seed?: number } = {},
+) => open((world) => new Server(world), { tabs, ...more });
 
 for (const [name, without] of Object.entries({ 'Web Locks': {}, 'the lease': { locks: true } })) {
   test(`${name}: of five tabs one polls, and goes on to`, async () => {
@@ -22,7 +24,10 @@ for (const [name, without] of Object.entries({ 'Web Locks': {}, 'the lease': { l
   });
 
   test(`${name}: the tab that leads is closed, and the next leads at once`, async () => {
-    const { world, browser, server } = await start(3, { without, options: { followerCheckMs: [3_000, 5_000] } });
+    const { world, browser, server } = await start(3, {
+      without,
+      options: { followerCheckMs: [3_000, 5_000] },
+    });
     const leader = browser.leader();
     await world.advance(5_000);
     void leader.client.close();
@@ -102,7 +107,8 @@ test('a leader whose timers are throttled answers the ping, and is not robbed', 
   leader.page.show(false);
   // Its heartbeat is put off for good; messages still reach it.
   const env = world.setTimer;
-  world.setTimer = (owner, run, ms) => env.call(world, owner, run, owner === leader && ms === 2_000 ? 60_000 : ms);
+  world.setTimer = (owner, run, ms) =>
+    env.call(world, owner, run, owner === leader && ms === 2_000 ? 60_000 : ms);
   await world.advance(120_000);
   expect(browser.leader()).toBe(leader);
   expect(browser.channels.said.some((m) => m.type === 'ping')).toBe(true);
@@ -202,10 +208,22 @@ test('locks that the browser refuses: the lease, and without storage each for it
 });
 
 test('without a channel, or with one that throws, each tab polls for itself and says so', async () => {
-  for (const options of [{ env: { channel: null } }, { env: { channel: () => { throw new DOMException('opaque', 'SecurityError'); } } }]) {
+  for (const options of [
+    { env: { channel: null } },
+    {
+      env: {
+        channel: () => {
+          throw new DOMException('opaque', 'SecurityError');
+        },
+      },
+    },
+  ]) {
     const { world, browser, server } = await start(2, { options });
     server.publish(2);
     await world.until('both have them', () => browser.tabs.every((tab) => tab.events.length === 2));
-    expect(browser.tabs.map((tab) => [tab.snapshot().solo, tab.snapshot().isLeader])).toEqual([[true, true], [true, true]]);
+    expect(browser.tabs.map((tab) => [tab.snapshot().solo, tab.snapshot().isLeader])).toEqual([
+      [true, true],
+      [true, true],
+    ]);
   }
 });

@@ -1,10 +1,10 @@
 // The lease: a note in storage, and what may stand in it.
 import { expect, test } from 'vitest';
+import { browserEnv } from '../src/env.js';
+import { createLease } from '../src/lease.js';
 import { FakeStorage, open } from './fake/browser.js';
 import { Server } from './fake/server.js';
 import { World } from './fake/world.js';
-import { browserEnv } from '../src/env.js';
-import { createLease } from '../src/lease.js';
 
 const key = 'tasks-leader-lease:org-1/u-1';
 
@@ -21,7 +21,11 @@ const now = new World().wall();
 test.each([
   ['somebody else leads', { tabId: 'other', until: now + 5_000 }, 'other'],
   ['its time is over', { tabId: 'other', until: now - 1 }, null],
-  ['a stamp from the future binds nobody: the clock was set back', { tabId: 'other', until: now + 60_000 }, null],
+  [
+    'a stamp from the future binds nobody: the clock was set back',
+    { tabId: 'other', until: now + 60_000 },
+    null,
+  ],
   ['corrupt: not JSON', '{', null],
   ['corrupt: another shape', { timestamp: now }, null],
   ['corrupt: null', 'null', null],

@@ -130,5 +130,6 @@ files | grep '\.md$' | while read -r page; do
             [[ -z $link || $link == *:* || -e $(dirname "$page")/$link ]] || echo "$page: $link"
         done
 done | none "what documents link to is there"
+sed -n 's/^    X("\([a-z ]*\)", bh_check_.*/`\1`/p' ctl/doctor.h | missing_from docs/operate.md | none "docs/operate.md has every check of bellhopctl doctor"
 
 exit $failed

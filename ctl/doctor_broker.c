@@ -172,7 +172,7 @@ open_broker(struct bh_doctor *d, struct bh_welcome *w)
     int fd = bh_sock_dial(path, SOCK_SEQPACKET);
 
     if (fd < 0) {
-        bh_tell(d, BH_WRONG,
+        bh_tell(d, fd == -EACCES ? BH_SKIPPED : BH_WRONG,
                 fd == -EACCES ? "run this as root" : "start bellhopd", "%s: %s",
                 path, fd == -ECONNREFUSED ? "nobody serves it" : strerror(-fd));
         return -1;

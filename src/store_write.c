@@ -190,8 +190,10 @@ open_hour(struct bh_store *s, int64_t now_ms, int64_t seq)
     return bh_store_run(s, BH_Q_HOUR);
 }
 
+/* *NEW: whether there was none of this name. Its index finds out by the way,
+ * and nothing is written then, nor a number used up. */
 static int
-insert(struct bh_store *s, const struct bh_row *row, int64_t now_ms)
+insert(struct bh_store *s, const struct bh_row *row, int64_t now_ms, bool *new)
 {
     sqlite3_stmt *q = s->q[BH_Q_INSERT];
 
@@ -204,7 +206,11 @@ insert(struct bh_store *s, const struct bh_row *row, int64_t now_ms)
     sqlite3_bind_int64(q, 7, now_ms);
     bh_store_bind(q, 8, row->publisher);
     bh_store_bind(q, 9, row->body);
-    return bh_store_run(s, BH_Q_INSERT);
+    *new = sqlite3_step(q) == SQLITE_DONE ||
+           sqlite3_extended_errcode(s->db) != SQLITE_CONSTRAINT_UNIQUE;
+    if (*new) return bh_store_reset(s, q);
+    sqlite3_reset(q);
+    return 0;
 }
 
 /* Sent again: counted, for whoever wonders. */
@@ -223,20 +229,34 @@ count_again(struct bh_store *s, const struct bh_row *row, int64_t seq)
     return bh_store_run(s, BH_Q_AGAIN);
 }
 
-/* Looked up first: INSERT OR IGNORE uses up a number even where it ignores. */
+static int
+append_again(struct bh_store *s, const struct bh_row *row,
+             bool (*same)(struct bh_str, struct bh_str), int64_t *seq,
+             enum bh_stored *what)
+{
+    int rc = find(s, row, same, seq, what);
+
+    if (rc < 0) return rc;
+    if (*seq == 0)
+        return bh_store_say(s, -EIO,
+                            "an event is in the index only; run "
+                            "bellhopctl verify");
+    return *what == BH_DUPLICATE ? count_again(s, row, *seq) : 0;
+}
+
+/* INSERT OR IGNORE would use up a number even where it ignores. */
 int
 bh_store_append(struct bh_store *s, const struct bh_row *row,
                 bool (*same)(struct bh_str stored, struct bh_str body),
                 int64_t *seq, enum bh_stored *what)
 {
+    int64_t now = bh_wall_ms();
+    bool new = false;
     int rc = bh_store_within(s);
 
-    if (rc == 0) rc = find(s, row, same, seq, what);
+    if (rc == 0) rc = insert(s, row, now, &new);
     if (rc < 0) return rc;
-    if (*seq > 0) return *what == BH_DUPLICATE ? count_again(s, row, *seq) : 0;
-    int64_t now = bh_wall_ms();
-    rc = insert(s, row, now);
-    if (rc < 0) return rc;
+    if (!new) return append_again(s, row, same, seq, what);
     *seq = sqlite3_last_insert_rowid(s->db);
     *what = BH_STORED;
     return open_hour(s, now, *seq);

@@ -78,13 +78,15 @@ test('two demos run side by side; what is on a board stays there', { timeout: 18
   }
 });
 
-test('in a folder with an odd name, too', { timeout: 120_000 }, async () => {
-  const where = dir('it\'s "odd" $HOME é');
-  const { code, out } = await quickstart(['--detach', '--dir', where, '--port', '0', '--server', process.env.BELLHOP_SERVER || 'lighttpd']);
-  assert.equal(code, 0, out);
-  assert.match((await request(`${url(where)}/tasks`)).text, /<div id="root">/);
-  assert.equal((await request(`${url(where)}/hotel/healthz`)).status, 200);
-});
+for (const [what, name] of [['odd', 'it\'s "odd" $HOME é'], ['long', 'l'.repeat(120)]]) {
+  test(`in a folder with ${what === 'odd' ? 'an odd' : 'a long'} name, too`, { timeout: 120_000 }, async () => {
+    const where = dir(name);
+    const { code, out } = await quickstart(['--detach', '--dir', where, '--port', '0', '--server', process.env.BELLHOP_SERVER || 'lighttpd']);
+    assert.equal(code, 0, out);
+    assert.match((await request(`${url(where)}/tasks`)).text, /<div id="root">/);
+    assert.equal((await request(`${url(where)}/hotel/healthz`)).status, 200);
+  });
+}
 
 // Its main job: an event arrives, Bellhop answers, there is no demo.
 async function works(where, { code, out }, reason) {

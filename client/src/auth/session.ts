@@ -7,6 +7,8 @@ import type { AuthEnv, AuthOptions, AuthSnapshot, AuthState, Session } from './t
 
 /** Other tabs answer `ask` within this, or the token is fetched anew. */
 const ASK_MS = 200;
+/** What one tab has written to storage, the others read within this. */
+const LAG_MS = 100;
 /** The tab that failed tries again first; the others look after it this much later. */
 const WATCH_MS = 2_000;
 /** A token that is refused this soon after it came was refused from the start. */
@@ -170,7 +172,7 @@ export class SessionKeeper {
     const turn = {
       name: `auth-refresh:${this.#sid}`,
       acquireMs: lockTimeoutMs,
-      holdMs: refreshTimeoutMs + ASK_MS,
+      holdMs: refreshTimeoutMs + LAG_MS + ASK_MS,
       signal: attempt.signal,
     };
     const ran = await inTurn(this.#env, turn, () => this.#renewAlone(gen, old, attempt));
@@ -183,6 +185,7 @@ export class SessionKeeper {
   async #renewAlone(gen: number, old: string | null, attempt: AbortController): Promise<void> {
     if (gen !== this.#gen) return;
     if (!this.#stillOurs()) return this.#recheck();
+    await this.#settled(gen);
     if ((await this.#caughtUp(gen, old)) || gen !== this.#gen) return;
     const failed = this.#store.retry();
     const wait = (failed?.at ?? 0) - this.#env.wall();
@@ -235,6 +238,17 @@ export class SessionKeeper {
       await this.#untilChange(ASK_MS, () => gen !== this.#gen || this.#rev === shared.rev);
     }
     return gen === this.#gen && newer();
+  }
+
+  /**
+   * Only storage calls the token expired. What another tab writes there after a refresh may come later than its
+   * message with the token: then this tab would answer the same call once more.
+   */
+  async #settled(gen: number): Promise<void> {
+    const own = this.#session?.expiresAt ?? 0;
+    if (this.#failures || this.peekToken() === this.#refused || this.#env.wall() >= own || this.#fresh())
+      return;
+    await this.#untilChange(LAG_MS, () => gen !== this.#gen);
   }
 
   #untilChange(ms: number, done: () => boolean): Promise<void> {

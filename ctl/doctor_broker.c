@@ -66,6 +66,7 @@ bh_check_broker_socket(struct bh_doctor *d)
         return;
     }
     const char *path = d->conf->broker.socket;
+    errno = 0;
     if (stat(path, &st) != 0 || !S_ISSOCK(st.st_mode)) {
         bh_tell(d, BH_WRONG, "start bellhopd with this configuration", "%s: %s",
                 path, errno == EACCES ? strerror(errno) : "there is no socket");

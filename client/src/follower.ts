@@ -108,8 +108,15 @@ export function createFollower(place: Place): Follower {
 
   // ---- is the leader there? ----
 
+  /** Now and then; and at the moment from which a leader that stays silent is to be asked. */
+  function later() {
+    const wait = within(settings.followerCheckMs, env.random);
+    const due = heardAt + settings.leaderLeaseMs - env.now();
+    checking = env.setTimeout(check, due > 0 ? Math.min(due, wait) : wait);
+  }
+
   function check() {
-    checking = env.setTimeout(check, within(settings.followerCheckMs, env.random));
+    later();
     if (env.now() - helloAt >= helloEveryMs) hello();
     claim();
     if (!place.visible() || env.now() - heardAt < settings.leaderLeaseMs) return;
@@ -177,7 +184,7 @@ export function createFollower(place: Place): Follower {
       // Robbed, this tab doesn't rob in turn.
       if (how === 'lost') coolDown();
       visibilityChanged();
-      checking = env.setTimeout(check, within(settings.followerCheckMs, env.random));
+      later();
     },
     stop() {
       env.clearTimeout(checking);

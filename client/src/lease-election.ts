@@ -60,7 +60,7 @@ export function leaseElection(
       leading = false;
       ceding = true;
       lease.drop();
-      hooks.onLost();
+      hooks.onLost('handover');
       pause.wake();
     },
     nudge: () => pause.wake(),
@@ -69,7 +69,7 @@ export function leaseElection(
       const holder = lease.holder();
       if (holder !== null && holder !== tabId) {
         leading = false;
-        hooks.onLost();
+        hooks.onLost('lost');
         pause.wake();
       } else {
         // Late is no reason not to: nobody has taken it.

@@ -73,7 +73,7 @@ export async function send(
     (settings.fetch ?? fetch)(settings.base + path, {
       headers,
       signal: limit.signal,
-      cache: 'no-store',
+      cache: settings.cache,
       credentials: settings.credentials,
     }),
   );

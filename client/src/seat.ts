@@ -1,6 +1,6 @@
 // A tab's place among the tabs of one session: it leads or follows, from joining to leaving.
 import { type Bus, openBus } from './channel.js';
-import type { Election } from './election.js';
+import type { Election, ElectionHooks } from './election.js';
 import { createFollower } from './follower.js';
 import type { Inbox } from './inbox.js';
 import { createLeader } from './leader.js';
@@ -87,10 +87,9 @@ export function takeSeat(tab: Tab, key: string): Seat {
     tab.onRole(role, how);
   }
 
-  const hooks = {
-    onLead: (how: RoleChange) =>
-      play(leader, 'leader', how === 'acquired' && follower.knewLeader() ? 'takeover' : how),
-    onLost: () => play(follower, 'follower', 'lost'),
+  const hooks: ElectionHooks & { onUnavailable(): void } = {
+    onLead: (how) => play(leader, 'leader', how === 'acquired' && follower.knewLeader() ? 'takeover' : how),
+    onLost: (how) => play(follower, 'follower', how),
     onUnavailable: withoutLocks,
   };
 

@@ -1,1 +1,3 @@
-export {};
+export { bindQueryClient } from './bind.js';
+export { useLiveStaleTime } from './stale.js';
+export type { AggregateBinding, BindOptions, EntityBinding } from './types.js';

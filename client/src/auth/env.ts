@@ -1,0 +1,19 @@
+// The page around the session, as a browser has it. Nothing is touched before a session is created.
+import { browserEnv as coreEnv } from '../env.js';
+import type { AuthEnv } from './types.js';
+
+export function browserEnv(): AuthEnv {
+  const env = coreEnv();
+  const window = env.page && (globalThis as unknown as Window);
+  return {
+    ...env,
+    // Node has channels too, and an open one keeps its process.
+    channel: window && env.channel,
+    fetch: (input, init) => fetch(input, init),
+    onStorage(listener) {
+      const heard = (event: StorageEvent) => listener(event.key, event.newValue);
+      window?.addEventListener('storage', heard);
+      return () => window?.removeEventListener('storage', heard);
+    },
+  };
+}

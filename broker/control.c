@@ -11,6 +11,7 @@
 
 #define LOOK_MS 100  /* between two looks at the control page */
 #define READ_MS 5000 /* the tables are read so often without being told */
+#define TELL_MS 1000 /* bellhopctl says RELOAD so soon after the page moved */
 
 static const char session_ended[] =
     "The operator has ended this session; sign in again.";
@@ -115,8 +116,8 @@ bh_control_end(struct bh_broker *b, const struct bh_end *m)
         n = end_users(b, of_org, m, session_ended);
     }
     bh_log(BH_NOTICE, "ended %u requests of org %s, user %s", n,
-           bh_log_word(org, sizeof org, m->org.p, m->org.len),
-           bh_log_word(user, sizeof user, m->user.p, m->user.len));
+           bh_log_field(org, sizeof org, m->org.p, m->org.len),
+           bh_log_field(user, sizeof user, m->user.p, m->user.len));
     return n;
 }
 
@@ -252,15 +253,30 @@ bh_control_tick(struct bh_broker *b)
     bool due = b->now >= c->look_at;
 
     if (due) look(b);
-    if ((c->unread && (due || !c->rules)) || b->now >= c->read_at)
-        read_rules(b);
+    if (!(c->unread && (due || !c->rules)) && b->now < c->read_at) return;
+    uint32_t n = read_rules(b);
+    if (n == 0) return;
+    c->untold = n;
+    c->untold_until = b->now + TELL_MS;
+}
+
+/* The page moves a moment before the RELOAD comes: whom a tick in between has
+ * ended belongs to the same word of the operator's. */
+static uint32_t
+take_untold(struct bh_broker *b)
+{
+    struct bh_control *c = &b->control;
+    uint32_t n = b->now < c->untold_until ? c->untold : 0;
+
+    c->untold = 0;
+    return n;
 }
 
 uint32_t
 bh_control_reread(struct bh_broker *b)
 {
     look(b);
-    return read_rules(b);
+    return read_rules(b) + take_untold(b);
 }
 
 int
@@ -324,7 +340,7 @@ bh_control_reload(struct bh_broker *b, struct bh_buf *text, uint32_t *ended)
     set_level(b);
     bh_log(BH_NOTICE, "configuration read again");
     look(b);
-    *ended = read_rules(b) + enforce(b, was);
+    *ended = read_rules(b) + enforce(b, was) + take_untold(b);
     bh_conf_free(was);
     return true;
 }

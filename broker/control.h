@@ -21,6 +21,8 @@ struct bh_control {
     bool unread;            /* what the page announced is still to be read */
     int64_t look_at;        /* monotonic ms: the page */
     int64_t read_at;        /* the tables, whatever the page says */
+    uint32_t untold;        /* ended by the tick, and by no one's word yet */
+    int64_t untold_until;
 };
 
 /* After the configuration is there. 0 or -ENOMEM; fini either way. */
@@ -37,7 +39,8 @@ enum bh_refusal bh_control_judge(const struct bh_broker *b,
 
 /* End with 401 whom M names. Returns how many. */
 uint32_t bh_control_end(struct bh_broker *b, const struct bh_end *m);
-/* Look at page and tables now, and end whom they turn away. */
+/* Look at page and tables now, and end whom they turn away. Returns how many,
+ * with those that the tick has ended since the operator announced it. */
 uint32_t bh_control_reread(struct bh_broker *b);
 /*
  * Read the configuration again: all of it takes effect, but for what needs a

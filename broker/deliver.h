@@ -28,6 +28,9 @@ int64_t bh_deliver_next(const struct bh_broker *b);
 
 /* Whether the attached waiter is owed an event of those in memory. */
 bool bh_deliver_owed(const struct bh_waiter *w);
+/* Whether the attached waiter, back from an answer of a burst, is to wait with
+ * the others for the end of the hold; it is parked, and CH marked, then. */
+bool bh_deliver_holds(const struct bh_waiter *w);
 /* Answer with what there is, or with nothing: what a deadline does. */
 void bh_deliver_finish(struct bh_waiter *w);
 /* Answer with a gap, the cursor at the head. */

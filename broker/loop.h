@@ -13,7 +13,7 @@
 
 struct bh_source {
     void (*serve)(struct bh_source *s, uint32_t events);
-    int fd; /* -1 once closed: such a source is skipped */
+    int fd; /* below 0 when done with: such a source is skipped */
 };
 
 struct bh_loop {

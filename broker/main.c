@@ -115,9 +115,12 @@ read_conf(const char *path)
 static int
 open_socket(const struct bh_conf *c, bool *own)
 {
-    int fd = 3;
+    int fd = bh_sock_activated(SOCK_SEQPACKET);
 
-    *own = bh_sock_inherited() < 1;
+    if (fd < 0)
+        bh_die(EX_CONFIG, "systemd passed something else than one listening "
+                          "socket: set ListenSequentialPacket= and Accept=no");
+    *own = fd == 0;
     if (*own)
         fd = bh_sock_listen(c->broker.socket, SOCK_SEQPACKET, 0660, BACKLOG);
     if (fd < 0)

@@ -100,6 +100,7 @@ static void
 answer_or_wait(struct bh_waiter *w, const struct bh_park *p, enum bh_gap gap)
 {
     struct bh_broker *b = w->broker;
+    bool owed = bh_deliver_owed(w);
 
     if (w->kind != BH_PARK_POLL) {
         if (overloaded(b, w))
@@ -108,13 +109,15 @@ answer_or_wait(struct bh_waiter *w, const struct bh_park *p, enum bh_gap gap)
             bh_stream_open(w, gap);
     } else if (gap != BH_GAP_NONE) {
         bh_deliver_gap(w, gap);
-    } else if (w->expires <= b->now || p->wait_ms == 0 || bh_deliver_owed(w)) {
+    } else if (w->expires <= b->now || p->wait_ms == 0 ||
+               (owed && (!bh_deliver_holds(w) || overloaded(b, w)))) {
         bh_deliver_finish(w);
     } else if (overloaded(b, w) ||
                bh_waiter_park(w, deadline(b, w, p->wait_ms)) < 0) {
         bh_deliver_overloaded(w);
-    } else if (w->remembered) {
-        bh_memo_set(b, bh_waiter_memo(w), w->since);
+    } else {
+        if (owed) bh_deliver_mark(b, w->channel);
+        if (w->remembered) bh_memo_set(b, bh_waiter_memo(w), w->since);
     }
 }
 

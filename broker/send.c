@@ -185,17 +185,18 @@ bh_send_log(const struct bh_waiter *w, uint32_t events, const char *failure)
     struct bh_str ua = bh_waiter_word(w, BH_W_UA);
 
     if (!bh_log_wants(BH_INFO)) return;
-    bh_log(BH_INFO,
-           "[%s][%s] orgId=%s userId=%s propertyId=%s events=%u "
-           "durationMs=%lld origin=%.*s ua=\"%.*s\"%s%s",
-           w->kind == BH_PARK_POLL ? "RealtimeSubscribe" : "RealtimeStream",
-           failure ? "failure" : "completed",
-           bh_log_word(org, sizeof org, u ? u->name : NULL, u ? u->org_len : 0),
-           bh_log_word(user, sizeof user, u ? u->name + u->org_len : NULL,
-                       u ? u->name_len : 0),
-           p.len > 0 ? bh_log_word(property, sizeof property, p.p, p.len)
-                     : "all",
-           events, (long long)(w->broker->now - w->started), (int)origin.len,
-           origin.p, (int)ua.len, ua.p, failure ? " code=" : "",
-           failure ? failure : "");
+    if (origin.len == 0) origin = (struct bh_str){"-", 1};
+    bh_log(
+        BH_INFO,
+        "[%s][%s] orgId=%s userId=%s propertyId=%s events=%u "
+        "durationMs=%lld origin=%.*s ua=\"%.*s\"%s%s",
+        w->kind == BH_PARK_POLL ? "RealtimeSubscribe" : "RealtimeStream",
+        failure ? "failure" : "completed",
+        bh_log_field(org, sizeof org, u ? u->name : NULL, u ? u->org_len : 0),
+        bh_log_field(user, sizeof user, u ? u->name + u->org_len : NULL,
+                     u ? u->name_len : 0),
+        p.len > 0 ? bh_log_field(property, sizeof property, p.p, p.len) : "all",
+        events, (long long)(w->broker->now - w->started), (int)origin.len,
+        origin.p, (int)ua.len, ua.p, failure ? " code=" : "",
+        failure ? failure : "");
 }

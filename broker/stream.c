@@ -9,14 +9,17 @@
 #include "cursor.h"
 #include "domain.h"
 #include "send.h"
+#include "sock.h"
 
 /* Soft: what a slow reader holds at most, and how many events of one write are
  * shared. */
 #define PART_MAX 32768
 /* How long a browser waits before it comes back, unless told otherwise. */
 #define RETRY_MS 2000
-/* Heartbeats that a socket may stay full before it counts as lost. */
-#define STALLED_MAX 4
+/* Heartbeats without a byte being read from a full socket before it counts as
+ * lost. What lies between, TCP most of all, hands on in lumps of 64 KB or so,
+ * which take a slow reader a minute. */
+#define STALLED_MAX 8
 
 /* ---- what is written ---- */
 
@@ -425,6 +428,17 @@ beat(struct bh_waiter *w)
     send_text(w, &text);
 }
 
+/* The socket of one that reads slowly is full all the time. */
+static bool
+is_stalled(struct bh_waiter *w)
+{
+    int was = w->unread;
+
+    w->unread = bh_sock_unread(w->source.fd);
+    if (w->unread != was) w->stalled = 0;
+    return ++w->stalled > STALLED_MAX;
+}
+
 void
 bh_stream_tick(struct bh_waiter *w)
 {
@@ -435,7 +449,7 @@ bh_stream_tick(struct bh_waiter *w)
     bh_heap_set(&w->broker->timers, &w->timer, next_tick(w));
     if (!w->pending)
         beat(w);
-    else if (++w->stalled >= STALLED_MAX)
+    else if (is_stalled(w))
         lose(w);
 }
 

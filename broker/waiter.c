@@ -197,7 +197,18 @@ bh_waiter_wants(const struct bh_waiter *w, struct bh_str property)
            bh_filter_has(w->filter, property.p, property.len);
 }
 
-/* Nothing is left to be done but to free it, outside the batch. */
+/* The descriptor of one that is dead, and back again. */
+static int
+buried(int fd)
+{
+    return -2 - fd;
+}
+
+/*
+ * Nothing is left to be done but to close and free it, outside the batch. With
+ * descriptors on their way to us each close(2) has the kernel look for sockets
+ * that nobody can reach; many at once it looks for once.
+ */
 static void
 let_go(struct bh_waiter *w)
 {
@@ -205,8 +216,7 @@ let_go(struct bh_waiter *w)
 
     if (w->in_loop) bh_loop_del(&b->loop, &w->source);
     w->in_loop = false;
-    close(w->source.fd);
-    w->source.fd = -1;
+    w->source.fd = buried(w->source.fd);
     bh_list_add(&b->dead_waiters, &w->in_user);
 }
 
@@ -372,6 +382,7 @@ bh_waiters_reap(struct bh_broker *b)
 
     while ((w = bh_list_first(&b->dead_waiters, struct bh_waiter, in_user))) {
         bh_list_del(&w->in_user);
+        close(buried(w->source.fd));
         bh_send_forget(w);
         bh_intern_put(&b->interned, w->head);
         bh_intern_put(&b->interned, w->filter);

@@ -44,12 +44,14 @@ struct bh_waiter {
     int64_t expires; /* monotonic ms: the token's end, or a stream's */
     int64_t told;    /* streams: the last position that the client was told */
     uint32_t events; /* streams: sent so far */
+    int unread;      /* a stream: in its full socket at the last heartbeat */
     uint16_t request_id;
     bool in_loop;
     bool remembered; /* without a cursor: a memo key stands before the words */
     bool begun;      /* a stream's head has been written */
     bool by_token;   /* a stream: `expires` is the token's end */
-    uint8_t stalled; /* a stream: heartbeats with a full socket */
+    uint8_t stalled; /* a stream: heartbeats with a full socket of which nothing
+                        was read */
     uint8_t kind;    /* enum bh_park_kind */
     uint8_t noise;   /* reads that brought bytes nobody expects */
     uint8_t words[BH_W_COUNT];

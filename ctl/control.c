@@ -58,9 +58,13 @@ edit_log(struct bh_store *s, bh_ctl_edit *edit, void *arg)
 int
 bh_ctl_announce(const char *log_path, const struct bh_ctlchange *c)
 {
+    struct timespec stale = {0, 2 * BH_CTLPAGE_STALE_US * 1000};
     int rc = bh_ctlpage_change(log_path, c);
 
-    if (rc == 0) return EX_OK;
+    if (rc == 0) {
+        nanosleep(&stale, NULL); /* then every process looks before it serves */
+        return EX_OK;
+    }
     fprintf(stderr,
             "bellhopctl: %s.control: %s; run it as root or as the "
             "workers' user\n",

@@ -20,7 +20,7 @@ extern const struct bh_command bh_cmd_prune, bh_cmd_hold, bh_cmd_summarize;
 extern const struct bh_command bh_cmd_backup, bh_cmd_restore, bh_cmd_verify;
 extern const struct bh_command bh_cmd_stats, bh_cmd_keys;
 extern const struct bh_command bh_cmd_deny, bh_cmd_disconnect, bh_cmd_domain;
-extern const struct bh_command bh_cmd_loglevel, bh_cmd_reload;
+extern const struct bh_command bh_cmd_loglevel, bh_cmd_reload, bh_cmd_doctor;
 
 /* Read the configuration, or say what is wrong with it and leave. */
 struct bh_conf *bh_ctl_conf(const char *path);

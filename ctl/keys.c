@@ -35,15 +35,16 @@ complain(const char *what, const char *path)
     return EX_CANTCREAT;
 }
 
-/* For its owner alone; never over one that is there. */
+/* With MODE, whatever the umask; never over one that is there. */
 static int
-write_new(const char *path, const char *p, size_t len)
+write_new(const char *path, mode_t mode, const char *p, size_t len)
 {
     int fd =
         open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 
     if (fd < 0) return complain("can't create", path);
-    bool ok = write(fd, p, len) == (ssize_t)len && fsync(fd) == 0;
+    bool ok = write(fd, p, len) == (ssize_t)len && fchmod(fd, mode) == 0 &&
+              fsync(fd) == 0;
     int code = ok ? EX_OK : complain("can't write", path);
     close(fd);
     if (!ok) unlink(path);
@@ -113,7 +114,8 @@ replace_conf(const char *path, const struct bh_buf *text)
 
     snprintf(fresh, sizeof fresh, "%s.new", path);
     unlink(fresh);
-    int code = text->failed ? EX_OSERR : write_new(fresh, text->p, text->len);
+    int code =
+        text->failed ? EX_OSERR : write_new(fresh, 0600, text->p, text->len);
     if (code != EX_OK) return code;
     if (stat(path, &st) == 0) {
         chmod(fresh, st.st_mode & 07777);
@@ -140,7 +142,8 @@ add_sections(const struct order *o)
     if (code == EX_OK) code = replace_conf(o->conf, &text);
     bh_buf_fini(&text);
     if (code == EX_OK)
-        printf("added to %s; let the workers read it: kill -HUP\n", o->conf);
+        printf("added to %s; let what runs read it: bellhopctl reload\n",
+               o->conf);
     return code;
 }
 
@@ -170,6 +173,16 @@ describe(struct order *o, const struct bh_made_key *k, const char *kid,
     bh_buf_str(b, "}\n");
 }
 
+/* For its owner alone; but a folder with the setgid bit says whose group the
+ * workers are: that may read what they need. */
+static mode_t
+mode_in(const char *folder)
+{
+    struct stat st;
+
+    return stat(folder, &st) == 0 && (st.st_mode & S_ISGID) ? 0640 : 0600;
+}
+
 /* Lay its files in FOLDER; the configuration is to call that CALLED. */
 static int
 lay(struct order *o, const struct bh_made_key *k, const char *kid,
@@ -180,9 +193,9 @@ lay(struct order *o, const struct bh_made_key *k, const char *kid,
 
     snprintf(file, sizeof file, "%s/%s.%s", folder, kid, end);
     snprintf(sign_file, sizeof sign_file, "%s/%s.pem", folder, kid);
-    int code = write_new(file, k->file.p, k->file.len);
+    int code = write_new(file, mode_in(folder), k->file.p, k->file.len);
     if (code == EX_OK && k->sign_file.len > 0)
-        code = write_new(sign_file, k->sign_file.p, k->sign_file.len);
+        code = write_new(sign_file, 0600, k->sign_file.p, k->sign_file.len);
     if (code != EX_OK) return code;
     snprintf(file, sizeof file, "%s/%s.%s", called, kid, end);
     snprintf(sign_file, sizeof sign_file, "%s/%s.pem", called, kid);
@@ -333,7 +346,7 @@ retire(const char *path, const char *kid)
     bh_buf_fini(&out);
     if (code == EX_OK)
         printf("retired: tokens of this key are refused once the workers have "
-               "read %s (kill -HUP). Its file is still there.\n",
+               "read %s: bellhopctl reload. Its file is still there.\n",
                path);
     return code;
 }
@@ -391,10 +404,12 @@ const struct bh_command bh_cmd_keys = {
     "                                 [--dir DIR] [--add]\n"
     "       bellhopctl [-c FILE] keys retire KID\n"
     "Look after the keys that tokens are signed with. Key files get mode 0600, "
-    "and\n"
-    "the section for the configuration is printed; each key is good for the "
-    "one\n"
-    "algorithm that stands there.\n"
+    "in a\n"
+    "folder with the setgid bit 0640 (not the private key of a pair), and the "
+    "section\n"
+    "for the configuration is printed; each key is good for the one algorithm "
+    "that\n"
+    "stands there.\n"
     "\n"
     "  --alg=ALG  HS256 ... ES512; new: ES256 unless given; import: for a key "
     "that\n"

@@ -22,6 +22,7 @@ static const struct bh_command *const commands[] = {
     &bh_cmd_hold,      &bh_cmd_backup, &bh_cmd_restore, &bh_cmd_verify,
     &bh_cmd_summarize, &bh_cmd_keys,   &bh_cmd_stats,   &bh_cmd_disconnect,
     &bh_cmd_deny,      &bh_cmd_domain, &bh_cmd_reload,  &bh_cmd_loglevel,
+    &bh_cmd_doctor,
 };
 
 static void

@@ -71,11 +71,10 @@ append_event(struct bh_append *a, struct bh_job *job, size_t i)
                            &result->what);
 }
 
-/* A conflict takes back this request and no other. */
 static int
-append_job(struct bh_append *a, struct bh_job *job)
+append_events(struct bh_append *a, struct bh_job *job)
 {
-    int rc = bh_store_mark(a->store);
+    int rc = 0;
 
     job->outcome = BH_GRANTED;
     for (size_t i = 0; rc == 0 && i < job->batch.n; i++) {
@@ -85,8 +84,30 @@ append_job(struct bh_append *a, struct bh_job *job)
         job->conflict = i;
         break;
     }
-    if (rc < 0) return rc;
-    return bh_store_unmark(a->store, job->outcome == BH_GRANTED);
+    return rc;
+}
+
+/* A conflict takes back this request and no other. */
+static int
+append_marked(struct bh_append *a, struct bh_job *job)
+{
+    int rc = bh_store_mark(a->store);
+
+    if (rc == 0) rc = append_events(a, job);
+    return rc < 0 ? rc : bh_store_unmark(a->store, job->outcome == BH_GRANTED);
+}
+
+/* -EAGAIN: one is in conflict, and without marks it can't be taken back. */
+static int
+append_jobs(struct bh_append *a, struct bh_link *jobs, bool marks)
+{
+    bh_list_each (l, jobs) {
+        struct bh_job *job = bh_job_of(l);
+        int rc = marks ? append_marked(a, job) : append_events(a, job);
+        if (rc < 0) return rc;
+        if (!marks && job->outcome != BH_GRANTED) return -EAGAIN;
+    }
+    return 0;
 }
 
 static int
@@ -137,21 +158,18 @@ append_deliveries(struct bh_append *a, struct bh_group *group)
     const struct bh_buf *b = &group->deliveries;
 
     if (b->len == 0) return 0;
-    return bh_store_deliveries(a->store, (const struct bh_delivery *)b->p,
-                               b->len / sizeof(struct bh_delivery),
+    const void *v = b->p; /* as aligned as all that malloc(3) gives */
+    return bh_store_deliveries(a->store, v, b->len / sizeof(struct bh_delivery),
                                group->deliveries_kept);
 }
 
 /* ---- the group ---- */
 
 static int
-append_all(struct bh_append *a, struct bh_group *group)
+append_all(struct bh_append *a, struct bh_group *group, bool marks)
 {
-    int rc = 0;
+    int rc = append_jobs(a, &group->jobs, marks);
 
-    bh_list_each (l, &group->jobs) {
-        if (rc == 0) rc = append_job(a, bh_job_of(l));
-    }
     bh_list_each (l, &group->notes) {
         if (rc == 0) rc = append_note(a, bh_note_of(l));
     }
@@ -160,15 +178,25 @@ append_all(struct bh_append *a, struct bh_group *group)
 }
 
 static int
-transact(struct bh_append *a, struct bh_group *group)
+transact(struct bh_append *a, struct bh_group *group, bool marks)
 {
     int rc = begin(a);
 
     if (rc < 0) return rc;
-    rc = append_all(a, group);
-    if (rc == 0) return bh_store_commit(a->store);
+    rc = append_all(a, group, marks);
+    if (rc == 0) return bh_store_commit_held(a->store);
     bh_store_rollback(a->store);
     return rc;
+}
+
+/* A mark makes SQLite keep the old state of every page that is written after
+ * it. So the first attempt goes without; conflicts are rare. */
+static int
+attempt(struct bh_append *a, struct bh_group *group)
+{
+    int rc = transact(a, group, false);
+
+    return rc == -EAGAIN ? transact(a, group, true) : rc;
 }
 
 static void
@@ -193,7 +221,7 @@ struct bh_span_stored
 bh_append_group(struct bh_append *a, struct bh_group *group)
 {
     struct bh_span_stored span = {0, 0};
-    int rc = transact(a, group);
+    int rc = attempt(a, group);
 
     tell(a, rc);
     if (rc < 0) count_lost(group);
@@ -207,6 +235,12 @@ bh_append_group(struct bh_append *a, struct bh_group *group)
     }
     if (rc < 0) close_log(a);
     return span;
+}
+
+void
+bh_append_release(struct bh_append *a)
+{
+    if (a->store != NULL) bh_store_release(a->store);
 }
 
 void

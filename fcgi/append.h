@@ -24,10 +24,14 @@ struct bh_span_stored {
 /*
  * Store GROUP and give each job its outcome and results. Either all is
  * committed, but for requests in conflict, of which nothing is; or every
- * outcome is LOG_UNAVAILABLE. The log is opened when it has to be.
+ * outcome is LOG_UNAVAILABLE. The log is opened when it has to be. After a
+ * commit its lock is still held, see bh_append_release().
  */
 struct bh_span_stored bh_append_group(struct bh_append *a,
                                       struct bh_group *group);
+/* Checkpoint where it is due, and let others write. To be called soon; but
+ * whoever waits for the commit can be told first. */
+void bh_append_release(struct bh_append *a);
 void bh_append_fini(struct bh_append *a);
 
 #endif

@@ -18,8 +18,7 @@
 #define BH_DEFAULT_CONF "/etc/bellhop/bellhop.conf"
 #endif
 
-#define BACKLOG    4096
-#define SYSTEMD_FD 3
+#define BACKLOG 4096
 
 #ifndef PACKAGE_VERSION
 #define PACKAGE_VERSION "0"
@@ -98,12 +97,11 @@ static int
 find_listener(const struct options *o, const struct bh_conf *conf)
 {
     if (o->socket != NULL) return listen_at(o->socket);
-    if (bh_sock_inherited() > 0) {
-        if (!bh_sock_is_listener(SYSTEMD_FD))
-            bh_die(EX_CONFIG, "the socket from systemd is none that listens; "
-                              "set ListenStream= and Accept=no");
-        return SYSTEMD_FD;
-    }
+    int fd = bh_sock_activated(SOCK_STREAM);
+    if (fd < 0)
+        bh_die(EX_CONFIG, "systemd passed something else than one listening "
+                          "socket: set ListenStream= and Accept=no");
+    if (fd > 0) return fd;
     if (bh_sock_is_listener(0)) return 0;
     if (conf->worker.socket == NULL)
         bh_die(EX_CONFIG,

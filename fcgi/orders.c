@@ -160,11 +160,24 @@ look(struct bh_orders *c)
     if (now >= c->read_at) read_rules(c, now);
 }
 
+/* Not twice within BH_CTLPAGE_STALE_US; a clock that stands still isn't
+ * believed. */
+static bool
+is_time(struct bh_orders *c)
+{
+    int64_t now = bh_now_us();
+
+    if (now > c->looked_us && now < c->looked_us + BH_CTLPAGE_STALE_US)
+        return false;
+    c->looked_us = now;
+    return true;
+}
+
 void
 bh_orders_look(struct bh_orders *c, struct bh_rules **rules)
 {
     pthread_mutex_lock(&c->lock);
-    look(c);
+    if (is_time(c)) look(c);
     if (rules != NULL) *rules = bh_rules_get(c->rules);
     pthread_mutex_unlock(&c->lock);
 }

@@ -1,9 +1,10 @@
 /*
  * orders.h: what an operator says to a running worker. Before each request the
- * control page is looked at (ctlpage.h), and every second by a thread that has
- * none, so that every process of a log hears of a change before it serves
- * anything else, whoever has started it: the rules are then
- * read from the log's tables, the configuration from its file.
+ * control page is looked at (ctlpage.h), unless that was a moment ago, and
+ * every second by a thread that has none. Whoever changes it waits for that
+ * moment, so every process of a log has heard of a change by the time it is
+ * reported done: the rules are then read from the log's tables, the
+ * configuration from its file.
  */
 #ifndef BH_ORDERS_H
 #define BH_ORDERS_H
@@ -26,6 +27,7 @@ struct bh_orders {
     struct bh_setup_slot *setup;
     struct bh_ctlfile page;
     struct bh_ctlpage seen;
+    int64_t looked_us;    /* monotonic, when it was seen */
     bool damaged;         /* the page can't be read, and the log says so */
     struct bh_store *log; /* to read the tables with; NULL until it is there */
     struct bh_rules *rules; /* NULL: none could be read so far */

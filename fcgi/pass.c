@@ -10,7 +10,7 @@ int
 bh_pass_on(int connection, const char *path)
 {
     static const unsigned char first = BH_PASS_BYTE;
-    int fd = bh_sock_dial(path, SOCK_STREAM);
+    int fd = bh_sock_dial_named(path, SOCK_STREAM);
 
     if (fd < 0) return fd;
     int rc = bh_sock_send(fd, &first, 1, connection, 0);

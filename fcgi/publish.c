@@ -11,7 +11,6 @@
 #include "json.h"
 #include "limit.h"
 #include "log.h"
-#include "turn.h"
 #include "writer.h"
 
 /* How the body held its events, for pointers into it. */
@@ -26,17 +25,10 @@ struct publish {
 /* ---- the body ---- */
 
 static enum shape
-shape_of(enum bh_media media, const struct bh_buf *body)
+shape_of(enum bh_media media, const struct bh_batch *batch)
 {
-    struct bh_str text = {body->p, body->len};
-    struct bh_str events;
-
     if (media == BH_MEDIA_NDJSON) return LINES;
-    while (text.len > 0 && strchr(" \t\r\n", *text.p) != NULL) {
-        text.p++;
-        text.len--;
-    }
-    return bh_json_member(text, "events", &events) ? ENVELOPE : SINGLE;
+    return batch->enveloped ? ENVELOPE : SINGLE;
 }
 
 /* Before the batch goes on its way: what the line in the log says of it. */
@@ -52,7 +44,7 @@ note_events(struct bh_call *call, const struct bh_batch *batch)
             memcmp(batch->v[i].org.p, org.p, org.len) != 0)
             one = false;
     if (one)
-        bh_log_word(call->org, sizeof call->org, org.p, org.len);
+        bh_log_field(call->org, sizeof call->org, org.p, org.len);
     else
         snprintf(call->org, sizeof call->org, "many");
 }
@@ -68,7 +60,7 @@ parse(struct bh_call *call, struct publish *p, const struct bh_buf *body)
         media == BH_MEDIA_NDJSON ? BH_FORM_NDJSON : BH_FORM_JSON, &errors);
 
     if (rc == 0) {
-        p->shape = shape_of(media, body);
+        p->shape = shape_of(media, &p->batch);
         note_events(call, &p->batch);
     }
     if (rc == -EINVAL)
@@ -137,18 +129,34 @@ check_orgs(struct bh_call *call, const struct publish *p)
 
 /* ---- the answer ---- */
 
+/* Not negative. printf(3) takes as long as all the rest of an answer. */
+static void
+add_number(struct bh_buf *out, int64_t v)
+{
+    char digits[24];
+    size_t at = sizeof digits;
+
+    do digits[--at] = (char)('0' + v % 10);
+    while ((v /= 10) > 0);
+    bh_buf_add(out, digits + at, sizeof digits - at);
+}
+
 static void
 add_result(struct bh_buf *out, const struct bh_event *e,
            const struct bh_result *r)
 {
     bh_buf_str(out, "{\"eventId\":");
     bh_json_quote(out, e->event_id.p, e->event_id.len);
-    bh_buf_fmt(out, ",\"status\":\"%s\",\"seq\":%" PRId64 ",\"woken\":",
-               r->what == BH_STORED ? "stored" : "duplicate", r->seq);
+    bh_buf_str(out, r->what == BH_STORED
+                        ? ",\"status\":\"stored\",\"seq\":"
+                        : ",\"status\":\"duplicate\",\"seq\":");
+    add_number(out, r->seq);
+    bh_buf_str(out, ",\"woken\":");
     if (r->woken == BH_WOKEN_UNKNOWN)
-        bh_buf_str(out, "null}");
+        bh_buf_str(out, "null");
     else
-        bh_buf_fmt(out, "%" PRId64 "}", r->woken);
+        add_number(out, r->woken);
+    bh_buf_str(out, "}");
 }
 
 static void
@@ -181,27 +189,24 @@ answer(struct bh_call *call, const struct bh_job *job)
     bh_buf_fmt(out, "],\"cursor\":\"%s\"}", cursor);
 }
 
+void
+bh_publish_answer(struct bh_call *call, const struct bh_job *job)
+{
+    if (job == NULL)
+        bh_refuse(call, BH_LOG_UNAVAILABLE, NULL);
+    else if (job->outcome == BH_GRANTED)
+        answer(call, job);
+    else
+        refuse_event(call, job->outcome, (enum shape)call->shape, job->conflict,
+                     "eventId", "it is stored with another body");
+}
+
 static void
 store(struct bh_call *call, struct publish *p)
 {
-    struct bh_writer *writer = call->worker->writer;
-    struct bh_job *job =
-        bh_job_new(&p->batch, call->rq->domain, call->claims->user);
-
-    if (job == NULL) {
-        bh_refuse(call, BH_INTERNAL, NULL);
-        return;
-    }
-    bh_turn_give(call->turn);
-    enum bh_refusal no = bh_writer_submit(writer, job);
-    if (no == BH_GRANTED)
-        answer(call, job);
-    else if (no == BH_EVENT_CONFLICT)
-        refuse_event(call, no, p->shape, job->conflict, "eventId",
-                     "it is stored with another body");
-    else
-        bh_refuse(call, no, NULL);
-    bh_job_put(writer, job);
+    call->shape = (uint8_t)p->shape;
+    call->job = bh_job_new(&p->batch, call->rq->domain, call->claims->user);
+    if (call->job == NULL) bh_refuse(call, BH_INTERNAL, NULL);
 }
 
 void

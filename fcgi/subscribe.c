@@ -30,6 +30,14 @@ word(char out[BH_WORD_MAX + 1], const char *s)
     return str(bh_log_word(out, BH_WORD_MAX + 1, s, strlen(s)));
 }
 
+/* One that stands there without quotes. */
+static struct bh_str
+field(char out[BH_WORD_MAX + 1], const char *s)
+{
+    if (*s == '\0') return str("");
+    return str(bh_log_field(out, BH_WORD_MAX + 1, s, strlen(s)));
+}
+
 static void
 encode_properties(struct bh_buf *out, const struct bh_filter *f)
 {
@@ -60,7 +68,7 @@ encode_park(struct bh_buf *msg, const struct bh_call *call,
         .user = str(claims->user),
         .client_id = str(rq->client_id),
         .property = str(rq->property),
-        .origin = word(origin, rq->origin),
+        .origin = field(origin, rq->origin),
         .ua = word(ua, rq->user_agent),
         .request_id_text = str(rq->id),
         .head = {head->p, head->len},

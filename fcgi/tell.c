@@ -17,19 +17,25 @@ word(struct word *w, const char *s)
     return bh_log_word(w->text, sizeof w->text, s, s != NULL ? strlen(s) : 0);
 }
 
+static const char *
+field(struct word *w, const char *s)
+{
+    return bh_log_field(w->text, sizeof w->text, s, s != NULL ? strlen(s) : 0);
+}
+
 /* The org that is concerned: the token's; without one that of the events. */
 static const char *
 org_of(struct word *w, const struct bh_call *call)
 {
     if (call->claims != NULL && call->claims->org != NULL)
-        return word(w, call->claims->org);
-    return call->org[0] != '\0' ? call->org : word(w, NULL);
+        return field(w, call->claims->org);
+    return call->org[0] != '\0' ? call->org : field(w, NULL);
 }
 
 static const char *
 user_of(struct word *w, const struct bh_call *call)
 {
-    return word(w, call->claims != NULL ? call->claims->user : NULL);
+    return field(w, call->claims != NULL ? call->claims->user : NULL);
 }
 
 static void
@@ -47,9 +53,9 @@ tell_realtime(const struct bh_call *call, const char *what, enum bh_level level,
            what, no ? "failure" : "completed", org_of(&org, call),
            user_of(&user, call), publish ? "" : "propertyId=",
            publish         ? ""
-           : *rq->property ? word(&property, rq->property)
+           : *rq->property ? field(&property, rq->property)
                            : "all",
-           publish ? "" : " ", call->events, ms, word(&origin, rq->origin),
+           publish ? "" : " ", call->events, ms, field(&origin, rq->origin),
            word(&ua, rq->user_agent), no ? " code=" : "",
            no ? bh_refusal_word(no) : "");
 }

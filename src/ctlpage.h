@@ -18,6 +18,9 @@
 enum bh_part { BH_PART_WORKER, BH_PART_BROKER };
 #define BH_PARTS 2
 
+/* Nobody who serves goes by a page that he read longer ago. */
+#define BH_CTLPAGE_STALE_US 1000
+
 struct bh_ctlpage {
     uint64_t rules; /* the tables denied and domain_switches */
     uint64_t conf;  /* the configuration is to be read again */

@@ -16,6 +16,7 @@ struct bh_event {
 struct bh_batch {
     struct bh_event *v; /* in the order of the request */
     size_t n;
+    bool enveloped;        /* it came as {"events":…} */
     struct bh_buf text;    /* owns the bodies */
     struct bh_buf strings; /* owns the decoded members */
 };

@@ -38,80 +38,100 @@ trim(struct bh_str s)
     return s;
 }
 
-/* The elements of an array, one over BH_BATCH_MAX at most. */
+/* The elements of an array, one over BH_BATCH_MAX at most; their number. */
 static size_t
-count_elements(struct bh_str array)
+split(struct bh_str array, struct bh_str v[BH_BATCH_MAX + 1])
 {
-    struct bh_str name, value;
+    struct bh_str name;
     size_t pos = 0;
     size_t n = 0;
 
-    while (n <= BH_BATCH_MAX && bh_json_next(array, &pos, &name, &value)) n++;
+    while (n <= BH_BATCH_MAX && bh_json_next(array, &pos, &name, &v[n])) n++;
     return n;
 }
 
-/* {"events":…}: SENT as it came, TEXT compact. */
+/* {"events":…}: SENT as it came, TEXT compact. Where they are equally long they
+ * are the same. */
 static int
 read_array(struct bh_event_parse *c, struct bh_str sent, struct bh_str text)
 {
-    struct bh_str name, raw, value;
-    size_t raw_pos = 0, pos = 0;
+    struct bh_str v[BH_BATCH_MAX + 1];
+    struct bh_str name, raw;
+    size_t raw_pos = 0;
     char pointer[32];
 
     if (text.p[0] != '[') {
         bh_event_complain_at(c, "/events", "must be an array of events");
         return 0;
     }
-    size_t n = count_elements(text);
+    size_t n = split(text, v);
     if (n < 1 || n > BH_BATCH_MAX) {
         bh_event_complain_at(c, "/events", bad_count);
         return 0;
     }
     if (make_room(c->b, n) != 0) return -ENOMEM;
     for (size_t i = 0; i < n && !bh_event_errors_full(c); i++) {
-        if (!bh_json_next(sent, &raw_pos, &name, &raw)) break;
-        if (!bh_json_next(text, &pos, &name, &value)) break;
+        raw = v[i];
+        if (sent.len != text.len && !bh_json_next(sent, &raw_pos, &name, &raw))
+            break;
         snprintf(pointer, sizeof(pointer), "/events/%zu", i);
-        bh_event_read(c, pointer, raw.len, value, &c->b->v[i]);
+        bh_event_read(c, pointer, raw.len, v[i], &c->b->v[i]);
     }
     return 0;
 }
 
-static int
-read_batch(struct bh_event_parse *c, struct bh_str sent, struct bh_str text)
+/* Complain of what stands beside EVENTS in TEXT. */
+static void
+judge_envelope(struct bh_event_parse *c, struct bh_str text,
+               struct bh_str events)
 {
+    static const char before[] = "{\"events\":";
     struct bh_str name, value;
     size_t pos = 0;
 
+    /* Nothing does, as nearly always. */
+    if (events.p == text.p + sizeof before - 1 &&
+        memcmp(text.p, before, sizeof before - 1) == 0 &&
+        events.p + events.len == text.p + text.len - 1)
+        return;
     while (!bh_event_errors_full(c) && bh_json_next(text, &pos, &name, &value))
         if (!bh_json_named(name, "events"))
             bh_event_complain(c, "", name, "must not stand beside events");
+}
+
+static int
+read_batch(struct bh_event_parse *c, struct bh_str sent, struct bh_str text,
+           struct bh_str events)
+{
+    judge_envelope(c, text, events);
     if (c->errors->n > 0) return 0;
-    bh_json_member(sent, "events", &sent);
-    bh_json_member(text, "events", &text);
-    return read_array(c, sent, text);
+    c->b->enveloped = true;
+    if (sent.len == text.len)
+        sent = events;
+    else
+        bh_json_member(sent, "events", &sent);
+    return read_array(c, sent, events);
 }
 
 /*
  * Check a whole body. An event may have BH_DEPTH_MAX levels and a batch two
- * more, but which of them it is shows only when it has passed. *BATCH: it has
- * the member events.
+ * more, but which of them it is shows only when it has passed. EVENTS: its
+ * member of that name; p NULL: it has none.
  */
 static int
-check_body(struct bh_event_parse *c, struct bh_str body, bool *batch)
+check_body(struct bh_event_parse *c, struct bh_str body, struct bh_str *events)
 {
     struct bh_json_error error, deeper;
     struct bh_buf *text = &c->b->text;
-    struct bh_str ignored;
 
     int rc = bh_json_check(text, body, BH_DEPTH_MAX, "", &error);
     bool retried = rc == -EINVAL;
     if (retried) rc = bh_json_check(text, body, BH_DEPTH_MAX + 2, "", &deeper);
     if (rc == -EINVAL) bh_event_complain_at(c, deeper.pointer, deeper.detail);
     if (rc != 0) return rc;
-    *batch =
-        bh_json_member((struct bh_str){text->p, text->len}, "events", &ignored);
-    if (!retried || *batch) return 0;
+    if (!bh_json_member((struct bh_str){text->p, text->len}, "events", events))
+        *events = (struct bh_str){NULL, 0};
+    if (!retried || events->p != NULL) return 0;
     bh_event_complain_at(c, error.pointer, error.detail);
     return -EINVAL;
 }
@@ -119,13 +139,13 @@ check_body(struct bh_event_parse *c, struct bh_str body, bool *batch)
 static int
 read_json(struct bh_event_parse *c, struct bh_str body)
 {
-    bool batch;
+    struct bh_str events;
 
     body = trim(body);
-    int rc = check_body(c, body, &batch);
+    int rc = check_body(c, body, &events);
     if (rc != 0) return rc;
     struct bh_str text = {c->b->text.p, c->b->text.len};
-    if (batch) return read_batch(c, body, text);
+    if (events.p != NULL) return read_batch(c, body, text, events);
     if (make_room(c->b, 1) != 0) return -ENOMEM;
     bh_event_read(c, "", body.len, text, &c->b->v[0]);
     return 0;

@@ -2,6 +2,8 @@
  * may make nonsense, but it stays within its bounds and comes to an end. */
 #include "json_parts.h"
 
+#include <string.h>
+
 static size_t
 skip_space(struct bh_str text, size_t i)
 {
@@ -9,13 +11,27 @@ skip_space(struct bh_str text, size_t i)
     return i;
 }
 
-/* Behind the string that begins at I. */
-static size_t
-skip_string(struct bh_str text, size_t i)
+/* Whether the quote at I, in a string that began at FROM, belongs to it: then
+ * an odd number of backslashes stands before it. */
+static bool
+is_escaped(struct bh_str text, size_t from, size_t i)
 {
-    for (i++; i < text.len; i++) {
-        if (text.p[i] == '"') return i + 1;
-        if (text.p[i] == '\\') i++;
+    size_t at = i;
+
+    while (at > from + 1 && text.p[at - 1] == '\\') at--;
+    return (i - at) % 2 == 1;
+}
+
+/* Behind the string that begins at FROM. */
+static size_t
+skip_string(struct bh_str text, size_t from)
+{
+    for (size_t i = from + 1; i < text.len; i++) {
+        const char *quote = memchr(text.p + i, '"', text.len - i);
+
+        if (quote == NULL) break;
+        i = (size_t)(quote - text.p);
+        if (!is_escaped(text, from, i)) return i + 1;
     }
     return text.len;
 }

@@ -221,15 +221,27 @@ bh_die(int code, const char *fmt, ...)
     exit(code);
 }
 
-const char *
-bh_log_word(char *out, size_t size, const char *p, size_t len)
+static const char *
+put_word(char *out, size_t size, struct bh_str word, const char *also)
 {
     if (size == 0) return "";
     struct line l = {out, 0, size - 1};
-    if (len == 0)
+    if (word.len == 0)
         put(&l, "-", 1);
     else
-        put_escaped(&l, p, len, "\"'\\");
+        put_escaped(&l, word.p, word.len, also);
     out[l.len] = '\0';
     return out;
+}
+
+const char *
+bh_log_word(char *out, size_t size, const char *p, size_t len)
+{
+    return put_word(out, size, (struct bh_str){p, len}, "\"'\\");
+}
+
+const char *
+bh_log_field(char *out, size_t size, const char *p, size_t len)
+{
+    return put_word(out, size, (struct bh_str){p, len}, "\"'\\ ");
 }

@@ -28,5 +28,8 @@ void bh_die(int code, const char *fmt, ...) BH_PRINTF(2, 3)
  * not UTF-8 escaped, cut so that it fits SIZE with its NUL, "-" if empty.
  * Returns OUT. */
 const char *bh_log_word(char *out, size_t size, const char *p, size_t len);
+/* The same for a place without quotes: spaces too, or a word could forge the
+ * fields that follow it. */
+const char *bh_log_field(char *out, size_t size, const char *p, size_t len);
 
 #endif

@@ -134,11 +134,12 @@
     X(LOG_LAG, GAUGE, "log.lag", "bellhop_log_lag", "",                        \
       "Events in the log that the broker has not read yet")                    \
     X(WORKER_UPTIME, GAUGE, "process.worker.uptime_seconds",                   \
-      "bellhop_uptime_seconds", "process=\"worker\"", "")                      \
+      "bellhop_uptime_seconds", "process=\"worker\"",                          \
+      "Seconds since the process started")                                     \
     X(WORKER_MEMORY, GAUGE, "process.worker.memory_bytes",                     \
-      "bellhop_memory_bytes", "process=\"worker\"", "")                        \
+      "bellhop_memory_bytes", "process=\"worker\"", "Resident memory")         \
     X(WORKER_FDS, GAUGE, "process.worker.open_fds", "bellhop_open_fds",        \
-      "process=\"worker\"", "")
+      "process=\"worker\"", "Open file descriptors")
 
 enum bh_metric_kind { BH_METRIC_COUNTER, BH_METRIC_GAUGE };
 

@@ -17,9 +17,18 @@
 int bh_sock_listen(const char *path, int type, mode_t mode, int backlog);
 /* Blocking; waits for a second at most where the backlog is full (-EAGAIN). */
 int bh_sock_dial(const char *path, int type);
+/* The same under a name of its own, an abstract one that the kernel makes up:
+ * whoever accepts it sees that it has one. */
+int bh_sock_dial_named(const char *path, int type);
 /* The number of sockets systemd passed, from descriptor 3 on; unsets the
  * environment. 0 where there are none. */
 int bh_sock_inherited(void);
+/*
+ * The one listening Unix socket of TYPE that systemd passed (socket
+ * activation). 0 where it passed nothing; -E2BIG for more than one socket,
+ * -EPROTOTYPE for one of another kind.
+ */
+int bh_sock_activated(int type);
 /* Whether FD is a listening socket. */
 bool bh_sock_is_listener(int fd);
 
@@ -50,6 +59,10 @@ int bh_sock_send(int fd, const void *p, size_t len, int pass, int flags);
  * the caller's, on failure too; any further one is closed.
  */
 ssize_t bh_sock_recv(int fd, void *p, size_t size, int *passed, int flags);
+
+/* What the other side hasn't read yet, as the kernel counts it: more than the
+ * bytes sent, and less only when it has read a whole piece. */
+int bh_sock_unread(int fd);
 
 /* Tell systemd, where it asked to be told (sd_notify(3)'s protocol). */
 void bh_notify(const char *state);

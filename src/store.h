@@ -114,6 +114,10 @@ int bh_store_switch(struct bh_store *s, struct bh_str domain, bool enabled);
 /* Commit, checkpoint where the WAL has grown, release the lock. After a
  * failure nothing of the transaction is stored and the lock is released. */
 int bh_store_commit(struct bh_store *s);
+/* The same in two steps, for whoever has something to say in between: the lock
+ * is held from a commit until the release, which checkpoints. */
+int bh_store_commit_held(struct bh_store *s);
+void bh_store_release(struct bh_store *s); /* nothing where it isn't held */
 void bh_store_rollback(struct bh_store *s);
 
 /* ---- reading ---- */

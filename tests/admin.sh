@@ -119,7 +119,7 @@ done
 [ "$(sql "SELECT sum(n) FROM duplicates_by_day")" = 1202 ] || fail "duplicates_by_day counts otherwise"
 
 # What reads all events, or all of another table that grows, is too slow one day.
-views=$(sql "SELECT name FROM sqlite_schema WHERE type = 'view' AND name NOT LIKE 'telemetry%'")
+views=$(sql "SELECT name FROM sqlite_schema WHERE type = 'view'")
 for view in $views; do
     where=''
     [ "$view" = org_events ] && where=" WHERE domain = 'tasks' AND org_id = 'o' AND hour >= '2026-01-01 00:00'"
@@ -134,6 +134,8 @@ for view in $views; do
         says out "SEARCH events USING INTEGER PRIMARY KEY (rowid>?)" "$view"
         ;;
     latency_by_hour) says out "SEARCH hour_delays USING PRIMARY KEY (hour>?)" "$view" ;;
+    telemetry_types) says out "SCAN telemetry USING COVERING INDEX telemetry_by_type" "$view" ;;
+    telemetry_sessions) says out "SCAN telemetry USING COVERING INDEX telemetry_by_session" "$view" ;;
     silent_domains) says out "SEARCH events USING INTEGER PRIMARY KEY (rowid>?)" "$view" ;;
     esac
 done
@@ -172,6 +174,25 @@ until "$ctl" prune --older-than 1s --dry-run | grep -q '1030 events' || [ $tries
 done
 expect 0 "prune dry" "$ctl" prune --older-than 1s --dry-run
 says out "would prune 1030 events" "what a dry run says"
+# Stopped while it waits for the lock: then it has done nothing, and says so.
+mkfifo "$dir/go"
+flock "$dir/log.db.lock" cat "$dir/go" >/dev/null &
+exec 8>"$dir/go"
+until ! flock -n "$dir/log.db.lock" true; do sleep 0.05; done
+"$ctl" prune --older-than 1s >"$dir/out" 2>"$dir/err" 8>&- &
+pruning=$!
+tries=0 # it waits once nothing of it runs
+until grep -q flock "/proc/$pruning/wchan" 2>/dev/null || [ $tries -ge 40 ]; do
+    sleep 0.05
+    tries=$((tries + 1))
+done
+kill -INT $pruning # a shell's child in the background ignores it, unless it takes it itself
+exec 8>&-
+wait $pruning
+got=$?
+[ $got -eq 75 ] || fail "a stopped prune: exit $got instead of 75"
+says out "pruned 0 events, and was stopped" "a stopped prune says so"
+says out "left: events 1 to 1202" "prune says what is left"
 expect 0 prune "$ctl" prune --older-than 1s
 says out "pruned 1030 events" "what prune does"
 [ "$(sql "SELECT count(DISTINCT org_id) FROM events")" = 1 ] || fail "the hold was not kept to"
@@ -191,6 +212,10 @@ expect 64 "keys new, unknown algorithm" "$ctl" keys new x --alg none
 expect 64 "keys new, a name that is no file's" "$ctl" keys new ../x
 for kid in ec rsa secret; do expect 0 "token of $kid" "$ctl" token --sub u --kid $kid; done
 find "$dir/keys" -type f ! -perm 600 | grep . && fail "a key file is open to others"
+mkdir -m 2750 "$dir/shared" && chmod g+s "$dir/shared"
+expect 0 "keys new in a group's folder" "$ctl" keys new grouped --dir "$dir/shared"
+[ "$(stat -c %a "$dir/shared/grouped.pub.pem" "$dir/shared/grouped.pem" | paste -sd' ')" = '640 600' ] ||
+    fail "the modes of a key in a group's folder"
 expect 0 "keys import PEM" "$ctl" keys import "$dir/keys/ec.pem" --kid again
 says out 'algorithm = "ES256"' "the curve says the algorithm"
 expect 65 "keys import, wrong algorithm" "$ctl" keys import "$dir/keys/ec.pem" --kid wrong --alg RS256
@@ -215,5 +240,8 @@ complete() { # WORDS...: what the last is completed to
 }
 [ "$(complete pru)" = prune ] || fail "completion of a command: $(complete pru)"
 [ "$(complete prune --dr)" = --dry-run ] || fail "completion of an option: $(complete prune --dr)"
+[ "$(complete domain dis)" = disable ] || fail "completion of domain: $(complete domain dis)"
+[ "$(complete deny a)" = add ] || fail "completion of deny: $(complete deny a)"
+[ "$(complete doctor --we)" = --web-user ] || fail "completion of doctor: $(complete doctor --we)"
 [ "$(complete -c conf keys ret)" = retire ] || fail "completion after -c: $(complete -c conf keys ret)"
 exit $failed

@@ -163,6 +163,8 @@ START_TEST(a_denied_user_is_ended_and_stays_out)
     was(a, 401, "revoked");
     was(poll_of("tasks", "o1", "anna"), 401, "token_invalid");
     ck_assert_uint_eq(k.b.n_waiters, 2);
+    ck_assert_uint_eq(bh_control_reread(&k.b), 1); /* whom the tick ended */
+    ck_assert_uint_eq(bh_control_reread(&k.b), 0);
     deny("anna", "");
     ck_assert_uint_eq(bh_control_reread(&k.b), 1); /* told so */
     kit_turn(&k);

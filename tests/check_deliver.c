@@ -104,6 +104,59 @@ START_TEST(burst_costs_few_polls)
 }
 END_TEST
 
+/* So it is for a client that is away while some of them come. */
+START_TEST(burst_costs_few_polls_from_afar)
+{
+    struct bh_park p;
+    int polls = 0, events = 0, back = 0, fd;
+
+    kit_open(&k, "");
+    p = kit_park(&k);
+    kit_cursor(&k, &p, k.b.head);
+    fd = kit_send(&k, &p);
+    for (int ms = 0; ms < 130; ms++) {
+        if (ms < 100 && ms % 2 == 0) kit_publish(&k, 1, NULL);
+        if (fd < 0 && ms == back) fd = kit_send(&k, &p);
+        kit_turn(&k);
+        if (fd >= 0) {
+            struct kit_answer a = kit_read(fd);
+            if (a.status == 200) {
+                if (polls++ == 0) ck_assert_int_eq(ms, 0);
+                events += a.events;
+                kit_cursor(&k, &p, kit_answer_cursor(&a));
+                fd = -1;
+                back = ms + 3;
+            }
+            free(a.body);
+        }
+        kit_sleep(&k, 1);
+    }
+    ck_assert_int_eq(events, 50);
+    ck_assert_int_le(polls, 11);
+    kit_close(&k);
+}
+END_TEST
+
+/* Who comes with an older cursor isn't kept: a delivery wouldn't find it. */
+START_TEST(the_hold_is_not_for_who_is_behind)
+{
+    struct bh_park p;
+    int64_t before;
+    int fd;
+
+    kit_open(&k, "");
+    before = k.b.head;
+    fd = park_user("u1", NULL);
+    kit_publish(&k, 1, NULL);
+    kit_turn(&k);
+    ck_assert_int_eq(count_events(fd), 1);
+    p = kit_park(&k);
+    kit_cursor(&k, &p, before);
+    ck_assert_int_eq(count_events(kit_send(&k, &p)), 1);
+    kit_close(&k);
+}
+END_TEST
+
 START_TEST(lone_events_are_never_held)
 {
     kit_open(&k, "");
@@ -438,6 +491,8 @@ check_deliver(void)
     tcase_add_test(t, property_wakes_whom_it_concerns);
     tcase_add_test(t, another_org_hears_nothing);
     tcase_add_test(t, burst_costs_few_polls);
+    tcase_add_test(t, burst_costs_few_polls_from_afar);
+    tcase_add_test(t, the_hold_is_not_for_who_is_behind);
     tcase_add_test(t, lone_events_are_never_held);
     tcase_add_test(t, one_body_for_many);
     tcase_add_test(t, limits_turn_away);

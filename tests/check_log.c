@@ -277,6 +277,17 @@ START_TEST(foreign_words)
 }
 END_TEST
 
+START_TEST(fields_have_no_space)
+{
+    char out[32];
+
+    ck_assert_str_eq(bh_log_field(out, sizeof out, "a b=\"c\n", 7),
+                     "a\\x20b=\\x22c\\x0a");
+    ck_assert_str_eq(bh_log_field(out, sizeof out, "", 0), "-");
+    ck_assert_str_eq(bh_log_field(out, 3, "a b", 3), "a");
+}
+END_TEST
+
 Suite *
 check_log(void)
 {
@@ -297,6 +308,7 @@ check_log(void)
     suite_add_tcase(s, tc);
     tc = tcase_create("words");
     tcase_add_loop_test(tc, foreign_words, 0, bh_countof(words));
+    tcase_add_test(tc, fields_have_no_space);
     suite_add_tcase(s, tc);
     return s;
 }

@@ -254,6 +254,7 @@ START_TEST(documented)
     expect_documented(docs, bh_domain_metrics, BH_DOMAIN_METRIC_N);
     expect_documented(docs, bh_worker_metrics, BH_WORKER_METRIC_N);
     expect_documented(docs, bh_broker_metrics, BH_BROKER_METRIC_N);
+    expect_documented(docs, bh_local_metrics, BH_LOCAL_METRIC_N);
     for (const char *p = docs; (p = strstr(p, "\n| `")); p++) rows++;
     /* Three that follow from others, refusals, the broker's being there. */
     ck_assert_int_eq(rows, BH_DOMAIN_METRIC_N + BH_WORKER_METRIC_N +

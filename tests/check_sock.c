@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -396,6 +397,49 @@ START_TEST(inherited_sockets)
 }
 END_TEST
 
+/* What bh_sock_activated(TYPE) says, negated, in a process that was passed FD
+ * as the first of FDS. */
+static int
+activated_by_child(int fd, const char *fds, int type)
+{
+    pid_t pid = fork();
+    int status;
+
+    if (pid == 0) {
+        char me[32];
+        snprintf(me, sizeof me, "%ld", (long)getpid());
+        setenv("LISTEN_PID", me, 1);
+        setenv("LISTEN_FDS", fds, 1);
+        if (dup2(fd, 3) < 0 || dup2(fd, 4) < 0) _exit(99);
+        int n = bh_sock_activated(type);
+        _exit(n < 0 ? -n : 100 + n);
+    }
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+START_TEST(activated_by_the_right_socket)
+{
+    int packets = bh_sock_listen(path, SOCK_SEQPACKET, 0600, 16);
+    int inet = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_in local = {.sin_family = AF_INET,
+                                .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+
+    ck_assert_int_ge(packets, 0);
+    ck_assert_int_eq(bind(inet, (struct sockaddr *)&local, sizeof local), 0);
+    ck_assert_int_eq(listen(inet, 1), 0);
+    ck_assert_int_eq(activated_by_child(packets, "1", SOCK_SEQPACKET), 103);
+    ck_assert_int_eq(activated_by_child(packets, "0", SOCK_SEQPACKET), 100);
+    ck_assert_int_eq(activated_by_child(packets, "1", SOCK_STREAM), EPROTOTYPE);
+    ck_assert_int_eq(activated_by_child(packets, "2", SOCK_SEQPACKET), E2BIG);
+    ck_assert_int_eq(activated_by_child(pair[0], "1", SOCK_SEQPACKET),
+                     EPROTOTYPE); /* doesn't listen */
+    ck_assert_int_eq(activated_by_child(inet, "1", SOCK_STREAM), EPROTOTYPE);
+    close(inet);
+    close(packets);
+}
+END_TEST
+
 /* What arrives at a datagram socket under NAME; "@…" is an abstract one. */
 static const char *
 notified(const char *name, const char *state)
@@ -477,6 +521,7 @@ check_sock(void)
     tc = tcase_create("systemd");
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, inherited_sockets);
+    tcase_add_test(tc, activated_by_the_right_socket);
     tcase_add_test(tc, tells_systemd);
     tcase_add_test(tc, no_socket_at_all);
     suite_add_tcase(s, tc);

@@ -32,7 +32,7 @@ START_TEST(new_log_has_a_name_a_version_and_modest_rights)
     bh_store_close(s);
     ck_assert_int_eq(bh_logbox_number("PRAGMA application_id"),
                      BH_STORE_APPLICATION);
-    ck_assert_int_eq(bh_logbox_number("PRAGMA user_version"), 4);
+    ck_assert_int_eq(bh_logbox_number("PRAGMA user_version"), 5);
     ck_assert_int_eq(bh_logbox_number("SELECT count(*) FROM log"), 1);
     ck_assert(bh_logbox_sound());
 }

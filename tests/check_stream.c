@@ -472,12 +472,32 @@ START_TEST(one_that_reads_nothing_is_given_up)
 
     fill(&v);
     ck_assert_uint_eq(k.b.n_waiters, 1);
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < 9; i++) {
+        ck_assert_uint_eq(k.b.n_waiters, 1);
         kit_sleep(&k, 15000);
         kit_turn(&k);
     }
     ck_assert_uint_eq(k.b.n_waiters, 0);
     ck_assert_uint_eq(k.b.stats.lost, 1);
+    leave(&v);
+}
+END_TEST
+
+/* Its socket is full at every heartbeat, and for longer than it takes to give
+ * one up. */
+START_TEST(one_that_reads_little_is_kept)
+{
+    struct bh_park p = stream(BH_PARK_STREAM);
+    struct view v = watch(&p);
+
+    fill(&v);
+    for (int i = 0; i < 24; i++) {
+        take(&v, 8000);
+        kit_sleep(&k, 15000);
+        kit_turn(&k);
+        ck_assert_uint_eq(k.b.n_waiters, 1);
+    }
+    ck_assert_uint_eq(k.b.stats.lost, 0);
     leave(&v);
 }
 END_TEST
@@ -631,6 +651,7 @@ check_stream(void)
     tcase_add_test(t, a_slow_reader_goes_on_from_the_buffer);
     tcase_add_test(t, one_that_falls_behind_is_told);
     tcase_add_test(t, one_that_reads_nothing_is_given_up);
+    tcase_add_test(t, one_that_reads_little_is_kept);
     tcase_add_test(t, ended_while_its_socket_is_full);
     tcase_add_test(t, gone_and_forgotten);
     tcase_add_test(t, overloaded);

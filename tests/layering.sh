@@ -51,12 +51,19 @@ edge_headers=$(grep '\.h$' <<<"$edge" | sed 's,.*/,,')
 }
 
 # config.h decides what the system's headers declare, and comes with base.h.
-for file in {src,broker,fcgi,ctl}/*.[ch] tests/*.c; do
+for file in {src,broker,fcgi,ctl,examples/hotel/backend}/*.[ch] tests/*.c; do
     case $(grep -m1 '^#include' "$file" 2>/dev/null) in
     '' | '#include "'* | '#include <config.h>') ;;
     *) [[ $file == src/base.h ]] || echo "$file" ;;
     esac
 done | none "the first include of every file is one of ours"
+
+# The demo's backend is a stranger who may use the libraries.
+{
+    includes examples/hotel/backend/*.[ch] | grep -E ":($(ls broker fcgi ctl | grep '\.h$' | grep -vxFf <(ls examples/hotel/backend) | paste -sd'|'))$"
+    grep -lE '^#include <sqlite3.h>' examples/hotel/backend/*.[ch] | grep -v '/db[a-z_]*\.[ch]$'
+    grep -lE '^#include <curl/' examples/hotel/backend/*.[ch] | grep -vE '/(http|main)\.c$'
+} | none "examples/hotel includes nothing of the programs, and fences its own libraries"
 
 # HEADER FILE-PATTERN…: only these files may include it.
 fence() {
@@ -71,6 +78,7 @@ fence sqlite3.h 'src/store[a-z_]*\.[ch]'
 fence confuse.h 'src/conf[a-z_]*\.[ch]'
 fence '(cjson/)?cJSON.h' 'src/(json|event|auth)[a-z_]*\.[ch]'
 fence 'openssl/.*' 'src/auth[a-z_]*\.[ch]'
+fence 'curl/.*' 'ctl/doctor_http\.[ch]'
 fence 'fcgiapp.h' 'fcgi/[a-z_]*\.[ch]'
 
 # ---- what must not be in any file ----
@@ -112,5 +120,16 @@ sed -n 's/^    {"\([a-z]*\)", "\([a-z_]*\)".*/\1 \2/p' src/conf_table.c | while 
         $1 == name && $2 ~ /^\+?=/ && in_section == section { found = 1 }
         END { exit !found }' deploy/bellhop.conf 2>/dev/null || echo "$section.$name"
 done | none "deploy/bellhop.conf has every option"
+
+# LINK for each link of a document to a file that isn't there; those to places on
+# the net and within the page are none of ours.
+files | grep '\.md$' | while read -r page; do
+    # Code may have what looks like a link.
+    sed '/^ *```/,/^ *```/d; s/`[^`]*`//g' "$page" | grep -o '](<\?[^)>]*' | sed 's/^](<\?//; s/#.*//' |
+        while read -r link; do
+            [[ -z $link || $link == *:* || -e $(dirname "$page")/$link ]] || echo "$page: $link"
+        done
+done | none "what documents link to is there"
+sed -n 's/^    X("\([a-z ]*\)", bh_check_.*/`\1`/p' ctl/doctor.h | missing_from docs/operate.md | none "docs/operate.md has every check of bellhopctl doctor"
 
 exit $failed

@@ -1,29 +1,16 @@
 // What a tab that follows does: it applies what the leader passes on, fetches what it missed, and watches the
 // leader for as long as somebody looks at this tab.
-import { backoff, within } from './backoff.js';
-import { createCatchUp } from './catchup.js';
+import { within } from './backoff.js';
 import { compare } from './cursor.js';
 import { RealtimeError } from './error.js';
 import type { Heard, LeaderState } from './message.js';
-import { createPause } from './pause.js';
-import { poll } from './poll.js';
-import type { Place } from './seat.js';
-import { createTokens } from './tokens.js';
+import type { FetchMissing } from './missing.js';
+import type { Part, Place } from './seat.js';
 import type { Cursor, GapReason } from './types.js';
 
-export interface Follower {
-  start(): void;
-  /** Resolves when no request is under way any more. */
-  stop(): Promise<void>;
+export interface Follower extends Part {
   /** There was a leader since the start. */
   knewLeader(): boolean;
-  hear(message: Heard): void;
-  hello(): void;
-  visibilityChanged(): void;
-  /** Time has passed unnoticed: the leader gets the chance to speak first. */
-  resume(): void;
-  /** No stealing for a while: this tab has stolen the lead, or was robbed of it. */
-  coolDown(): void;
 }
 
 /** A tab must have been looked at for so long before it asks for the lead. */
@@ -35,9 +22,9 @@ const longestCoolDown = 600_000;
 export function createFollower(place: Place): Follower {
   const { link, bus, inbox, store } = place;
   const { env, settings } = link;
-  const tokens = createTokens(link);
   let life: AbortController | null = null;
   let leader: LeaderState | null = null;
+  let leaderTab = '';
   let heardAt = 0;
   let helloAt = 0;
   let claimedAt = Number.NEGATIVE_INFINITY;
@@ -48,7 +35,8 @@ export function createFollower(place: Place): Follower {
   let coolDownMs = settings.stealCooldownMs;
   /** The leader has got to here. */
   let target: Cursor | null = null;
-  let catching: Promise<void> | null = null;
+  let catching: Promise<unknown> | null = null;
+  let missing: Promise<FetchMissing | null> | undefined;
 
   // ---- what the leader says ----
 
@@ -56,11 +44,13 @@ export function createFollower(place: Place): Follower {
     switch (message.type) {
       case 'hb':
         heardAt = env.now();
+        // A new leader doesn't know yet who is there.
+        if (message.tab !== leaderTab) hello();
+        leaderTab = message.tab;
         adopt(message.state);
         break;
       case 'events':
         heardAt = env.now();
-        if (!covers(message.filter)) break;
         if (!inbox.cursor()) inbox.gap('first', message.from);
         if (!inbox.accept(message, 'broadcast')) behind(message.to);
         break;
@@ -75,10 +65,6 @@ export function createFollower(place: Place): Follower {
     }
   }
 
-  function covers(filter: string | null): boolean {
-    return filter === null || filter === place.filter();
-  }
-
   function adopt(state: LeaderState) {
     leader = state;
     const { status, attempt, nextRetryAt, lastContactAt, error: e, cursor } = state;
@@ -86,9 +72,8 @@ export function createFollower(place: Place): Follower {
     // The same error again is the same object, or the snapshot would change each time.
     const error = e && (shown?.message === e.message ? shown : new RealtimeError(e.code, e.message, e));
     store.set({ status, attempt, nextRetryAt, lastContactAt, error });
-    if (!cursor || !covers(state.filter)) return;
-    if (inbox.cursor()) behind(cursor);
-    else inbox.gap('first', cursor);
+    if (cursor && inbox.cursor()) behind(cursor);
+    else if (cursor) inbox.gap('first', cursor);
   }
 
   function lost(reason: GapReason, to: Cursor) {
@@ -108,47 +93,30 @@ export function createFollower(place: Place): Follower {
   function behind(to: Cursor | null) {
     target = to;
     if (!life || catching || (to && !isBehind())) return;
-    catching = catchUp(life.signal).finally(() => (catching = null));
-  }
-
-  async function catchUp(signal: AbortSignal): Promise<void> {
-    const pause = createPause(env);
-    let failures = 0;
-    // What the answer doesn't reach, this tab need not see: another log's cursor, say.
-    while (!(await fetchMissing(signal)) && isBehind() && !signal.aborted) {
-      await pause.sleep(backoff(++failures, settings.retry, env.random), signal);
-    }
-  }
-
-  const take = createCatchUp(link, {
-    deliver: inbox.accept,
-    gap(reason, _from, to) {
-      place.telemetry('gap', { reason });
-      inbox.gap(reason, to);
-    },
-  });
-
-  async function fetchMissing(signal: AbortSignal): Promise<boolean> {
-    try {
-      const token = await tokens.get(signal);
-      const cursor = inbox.cursor();
-      if (!token || !cursor || signal.aborted || !place.current()) return false;
-      const ask = { token, cursor, propertyId: place.filter(), signal };
-      const answer = await poll(link, ask, true, 0);
-      tokens.accepted();
-      if (signal.aborted || answer.overloaded) return false;
-      await take(answer, ask, 'catchup');
-      return true;
-    } catch (error) {
-      if ((error as RealtimeError).code === 'unauthorized') tokens.refused();
-      return false;
-    }
+    const { signal } = life;
+    missing ??= import('./missing.js').then(
+      ({ createMissing }) => createMissing(place),
+      () => null,
+    );
+    catching = missing
+      // Without the code for it, the gap is told.
+      .then((fetchMissing) =>
+        fetchMissing ? fetchMissing(() => !isBehind(), signal) : target && inbox.gap('evicted', target),
+      )
+      .finally(() => (catching = null));
   }
 
   // ---- is the leader there? ----
 
+  /** Now and then; and at the moment from which a leader that stays silent is to be asked. */
+  function later() {
+    const wait = within(settings.followerCheckMs, env.random);
+    const due = heardAt + settings.leaderLeaseMs - env.now();
+    checking = env.setTimeout(check, due > 0 ? Math.min(due, wait) : wait);
+  }
+
   function check() {
-    checking = env.setTimeout(check, within(settings.followerCheckMs, env.random));
+    later();
     if (env.now() - helloAt >= helloEveryMs) hello();
     claim();
     if (!place.visible() || env.now() - heardAt < settings.leaderLeaseMs) return;
@@ -162,7 +130,8 @@ export function createFollower(place: Place): Follower {
   }
 
   function silent() {
-    if (place.lease?.holder() ?? link.tabId !== link.tabId) {
+    const holder = place.lease?.holder();
+    if (holder && holder !== link.tabId) {
       // It lives, and this tab can't hear it: then it must not take the lead, but look for itself.
       store.set({ status: 'degraded' });
       behind(null);
@@ -184,7 +153,7 @@ export function createFollower(place: Place): Follower {
 
   function hello() {
     helloAt = env.now();
-    bus?.post({ type: 'hello', filter: place.filter(), visible: place.visible() });
+    bus?.post({ type: 'hello', visible: place.visible() });
   }
 
   function claim() {
@@ -203,16 +172,19 @@ export function createFollower(place: Place): Follower {
 
   return {
     hear,
-    hello,
     visibilityChanged,
-    coolDown,
     knewLeader: () => leader !== null,
-    start() {
+    poke: () => bus?.post({ type: 'poke' }),
+    changed() {},
+    start(how) {
       life = new AbortController();
       leader = null;
+      leaderTab = '';
       heardAt = env.now();
+      // Robbed, this tab doesn't rob in turn.
+      if (how === 'lost') coolDown();
       visibilityChanged();
-      checking = env.setTimeout(check, within(settings.followerCheckMs, env.random));
+      later();
     },
     stop() {
       env.clearTimeout(checking);
@@ -222,6 +194,7 @@ export function createFollower(place: Place): Follower {
       return catching ?? Promise.resolve();
     },
     resume() {
+      // The leader gets the chance to speak first.
       heardAt = env.now();
       hello();
     },

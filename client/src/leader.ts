@@ -1,53 +1,30 @@
 // What the tab that leads does: it asks the server, tells the others, and gives way to one that is looked at.
-import type { Heard, Message } from './message.js';
+import type { Message } from './message.js';
 import { createPump, type Pump } from './pump.js';
-import type { Place } from './seat.js';
+import type { Part, Place } from './seat.js';
 import type { RoleChange } from './types.js';
-
-export interface Leader {
-  lead(how: RoleChange): void;
-  /** Resolves when no request is under way any more. */
-  stop(): Promise<void>;
-  leading(): boolean;
-  hear(message: Heard): void;
-  /** The snapshot has changed. */
-  changed(): void;
-  /** Ends a pause. */
-  wake(): void;
-  /** Ends a pause or a request: it must be dead. */
-  restart(): void;
-  /** This tab's own filter has changed. */
-  refilter(): void;
-}
 
 /** A tab that claimed the lead and has not taken it by then is gone. */
 const cededFor = 2_000;
 /** A tab says hello every 20 s, a hidden one once a minute: silent for longer, it has gone without a word. */
 const forgetAfter = 180_000;
 
-export function createLeader(place: Place): Leader {
+export function createLeader(place: Place): Part {
   const { link, bus, inbox, store, telemetry } = place;
   const { env, settings } = link;
-  const peers = new Map<string, { filter: string | null; visible: boolean; at: number }>();
+  const peers = new Map<string, { visible: boolean; at: number }>();
   let life: AbortController | null = null;
   let pump: Pump | null = null;
   let running: Promise<void> = Promise.resolve();
   let beat: unknown;
   let ceded: unknown;
-  /** The filter of the request that is under way. */
-  let filter: string | null = null;
   /** What the others were told last. */
   let told = '';
 
-  function alive() {
-    for (const [tab, { at }] of peers) if (env.now() - at > forgetAfter) peers.delete(tab);
-    return [...peers.values()];
-  }
-
-  /** One filter for all tabs, none where they differ. */
-  function common(): string | null {
-    const own = place.filter();
-    return alive().every((peer) => peer.filter === own) ? own : null;
+  /** A tab of the session is looked at. */
+  function seen(): boolean {
+    const since = env.now() - forgetAfter;
+    return place.visible() || [...peers.values()].some(({ visible, at }) => visible && at > since);
   }
 
   function state(): Message {
@@ -56,7 +33,7 @@ export function createLeader(place: Place): Leader {
     const visible = place.visible();
     return {
       type: 'hb',
-      state: { status, cursor, attempt, nextRetryAt, lastContactAt, filter, visible, error: shown },
+      state: { status, cursor, attempt, nextRetryAt, lastContactAt, visible, error: shown },
     };
   }
 
@@ -68,21 +45,21 @@ export function createLeader(place: Place): Leader {
   }
 
   function startPump() {
-    const { signal } = (life = new AbortController());
+    life = new AbortController();
+    const { signal } = life;
     const mine = () => !signal.aborted && place.current();
     pump = createPump(
       link,
       {
         cursor: inbox.cursor,
-        filter: () => (filter = common()),
-        seen: () => place.visible() || alive().some((peer) => peer.visible),
+        seen,
         deliver(batch, source) {
           if (!mine()) return;
           // The others first: they need not wait for this tab's listeners.
-          if (batch.from !== batch.to) bus?.post({ type: 'events', filter, ...batch });
+          if (batch.from !== batch.to) bus?.post({ type: 'events', ...batch });
           inbox.accept(batch, source);
         },
-        gap(reason, _from, to) {
+        gap(reason, to) {
           if (!mine()) return;
           telemetry('gap', { reason });
           // The first cursor is news to this tab only.
@@ -97,10 +74,13 @@ export function createLeader(place: Place): Leader {
     heartbeat();
   }
 
-  function lead(how: RoleChange) {
+  function poke() {
+    pump?.wake();
+  }
+
+  function start(how: RoleChange) {
     // A leader that no longer answers says nothing about the server.
     if (how === 'steal' || how === 'acquired') store.set({ status: 'connecting' });
-    if (bus) bus.term += 1;
     telemetry(how === 'acquired' ? 'leader_acquired' : 'leader_takeover', { how });
     startPump();
   }
@@ -116,17 +96,14 @@ export function createLeader(place: Place): Leader {
     place.election()?.cede();
   }
 
-  function refilter() {
-    // A wider one is needed at once; a narrower one can wait for the next request.
-    if (filter !== null && common() !== filter) pump?.restart();
-  }
-
   return {
-    lead,
-    refilter,
-    leading: () => life !== null,
-    wake: () => pump?.wake(),
-    restart: () => pump?.restart(),
+    start,
+    poke,
+    resume: () => pump?.restart(),
+    visibilityChanged() {
+      poke();
+      bus?.post(state());
+    },
     changed() {
       const { status, attempt } = store.get();
       if (!pump || told === status + attempt) return;
@@ -144,9 +121,8 @@ export function createLeader(place: Place): Leader {
       const { tab } = message;
       switch (message.type) {
         case 'hello':
-          peers.set(tab, { filter: message.filter, visible: message.visible, at: env.now() });
-          refilter();
-          if (message.visible) pump?.wake();
+          peers.set(tab, { visible: message.visible, at: env.now() });
+          if (message.visible) poke();
           bus?.post(state());
           break;
         case 'ping':
@@ -156,7 +132,7 @@ export function createLeader(place: Place): Leader {
           if (!place.visible()) cede(tab);
           break;
         case 'poke':
-          pump?.wake();
+          poke();
           break;
         case 'bye':
           peers.delete(tab);

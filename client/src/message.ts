@@ -7,19 +7,17 @@ import { type Batch, isEvent, isRecord } from './wire.js';
 /** How the leader fares, as followers show it. Its cursor: up to there it has passed everything on. */
 export interface LeaderState
   extends Pick<Snapshot, 'status' | 'cursor' | 'attempt' | 'nextRetryAt' | 'lastContactAt'> {
-  /** The filter that it asks with, `null`: none. A tab with another one is not served. */
-  filter: string | null;
   visible: boolean;
   error: { code: RealtimeErrorCode; message: string; status: number | undefined } | null;
 }
 
 export type Message =
   /** A tab is there, or looked at, or not any more. */
-  | { type: 'hello'; filter: string | null; visible: boolean }
+  | { type: 'hello'; visible: boolean }
   /** The leader's heartbeat, and its answer to `ping` and `hello`. */
   | { type: 'hb'; state: LeaderState }
   | { type: 'ping' }
-  | ({ type: 'events'; filter: string | null } & Batch)
+  | ({ type: 'events' } & Batch)
   | { type: 'gap'; to: Cursor; reason: GapReason }
   /** A tab that is looked at wants the lead, and gets it. */
   | { type: 'claim' }
@@ -30,23 +28,21 @@ export type Message =
 /** What goes around each message. Another version, or another session, is not listened to. */
 export interface Envelope {
   v: 1;
-  /** The session, hashed: it names a user, and the channel is everybody's. */
+  /** The session's key: the channel is that of all sessions of the domain. */
   k: string;
   /** Who speaks. */
   tab: string;
-  /** Which leader it knows of, or is: each is one more than the last. */
-  term: number;
 }
 
 export type Heard = Message & Envelope;
 
 type Fields = Record<string, unknown>;
 
-const checks: Partial<Record<string, (m: Fields) => boolean>> = {
-  hb: ({ state }) => isRecord(state) && (state.cursor === null || isCursor(state.cursor)),
-  events: (m) => isCursor(m.from) && isCursor(m.to) && Array.isArray(m.events) && m.events.every(isEvent),
-  gap: (m) => isCursor(m.to),
-};
+const checks = new Map<string, (m: Fields) => boolean>([
+  ['hb', ({ state }) => isRecord(state) && (state.cursor === null || isCursor(state.cursor))],
+  ['events', (m) => isCursor(m.from) && isCursor(m.to) && Array.isArray(m.events) && m.events.every(isEvent)],
+  ['gap', (m) => isCursor(m.to)],
+]);
 
 /** The message, or `null` for what isn't one of this session. */
 export function readMessage(data: unknown, k: string): Heard | null {
@@ -56,7 +52,6 @@ export function readMessage(data: unknown, k: string): Heard | null {
     data.k === k &&
     typeof data.tab === 'string' &&
     typeof data.type === 'string' &&
-    Number.isSafeInteger(data.term) &&
-    (checks[data.type]?.(data) ?? true);
+    (checks.get(data.type)?.(data) ?? true);
   return good ? (data as unknown as Heard) : null;
 }

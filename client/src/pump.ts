@@ -1,21 +1,17 @@
 // The leader's loop: one request after the other, and the pauses between them.
 import { backoff, within } from './backoff.js';
-import { createCatchUp, type Sink } from './catchup.js';
+import { type AskFrom, createCatchUp, type Sink } from './catchup.js';
 import { RealtimeError } from './error.js';
 import { createPause } from './pause.js';
 import { head, poll } from './poll.js';
-import { type Ask, bounded, type Link, refused } from './request.js';
-import type { Store } from './store.js';
-import { StreamBlocked, stream } from './stream.js';
+import { type Ask, type Link, overloaded } from './request.js';
+import { type Store, untroubled } from './store.js';
 import type { Telemetry } from './telemetry.js';
 import { createTokens } from './tokens.js';
-import type { Cursor, Status } from './types.js';
-import type { Answer, Ending, Line } from './wire.js';
+import type { Cursor, Range, Status } from './types.js';
 
 export interface PumpHooks extends Sink {
   cursor(): Cursor | null;
-  /** The filter of the next request. */
-  filter(): string | null;
   /** A tab of the session is looked at. */
   seen(): boolean;
 }
@@ -29,9 +25,6 @@ export interface Pump {
   restart(): void;
 }
 
-/** A stream that lives shorter than this, so many times in a row, is cut by something on the way. */
-const shortLife = 5_000;
-const mostCuts = 3;
 const never = Number.POSITIVE_INFINITY;
 
 export function createPump(link: Link, hooks: PumpHooks, store: Store, telemetry: Telemetry): Pump {
@@ -43,22 +36,37 @@ export function createPump(link: Link, hooks: PumpHooks, store: Store, telemetry
   let unreachable: unknown;
   let notBefore = 0;
   let streamAfter = 0;
-  let cuts = 0;
   let rtt = 0;
   let request = new AbortController();
+  // Half of the pages never stream; and where its code can't be had any more, there are polls.
+  const streamer =
+    transport === 'poll'
+      ? null
+      : import('./streamer.js').then(
+          ({ createStreamer }) =>
+            createStreamer(link, take, {
+              contact: () => contact('stream'),
+              measured,
+              asked,
+              rtt: () => rtt,
+              toPolls() {
+                streamAfter = env.now() + settings.streamRetryMs;
+                // The next poll is to show at once whether the server is there.
+                store.set({ status: 'connecting', transport: 'poll' });
+              },
+            }),
+          () => null,
+        );
   let afresh = false;
 
   function contact(by: 'poll' | 'stream') {
     tokens.accepted();
     reached();
-    store.set({
-      status: 'live',
-      transport: by,
-      attempt: 0,
-      nextRetryAt: null,
-      lastContactAt: env.wall(),
-      error: null,
-    });
+    store.set({ ...untroubled, status: 'live', transport: by, lastContactAt: env.wall() });
+  }
+
+  function some(range: Range): number {
+    return within(range, env.random);
   }
 
   function measured(since: number) {
@@ -76,25 +84,26 @@ export function createPump(link: Link, hooks: PumpHooks, store: Store, telemetry
     const token = await tokens.get(signal);
     if (signal.aborted) return 0;
     if (token === null) {
-      store.set({ status: 'paused', attempt: 0, nextRetryAt: null });
-      return within(settings.followerCheckMs, env.random);
+      store.set({ ...untroubled, status: 'paused' });
+      return some(settings.followerCheckMs);
     }
-    const ask = { token, propertyId: hooks.filter(), signal };
+    const ask = { token, signal };
     const cursor = hooks.cursor() ?? (await begin({ ...ask, cursor: null }));
     if (signal.aborted) return 0;
-    const polls = transport === 'poll' || (transport === 'auto' && env.now() < streamAfter);
-    return await (polls ? byPoll : byStream)({ ...ask, cursor });
+    const stream = env.now() < streamAfter ? null : await streamer;
+    if (signal.aborted) return 0;
+    return await (stream ?? byPoll)({ ...ask, cursor });
   }
 
   async function begin(ask: Ask): Promise<Cursor> {
     const began = env.now();
     const cursor = await head(link, ask);
     measured(began);
-    if (!ask.signal.aborted) hooks.gap('first', null, cursor);
+    if (!ask.signal.aborted) hooks.gap('first', cursor);
     return cursor;
   }
 
-  async function byPoll(ask: Ask & { cursor: Cursor }): Promise<number> {
+  async function byPoll(ask: AskFrom): Promise<number> {
     // Out of touch, an answer at once says more than one in 25 s.
     const probe = store.get().status !== 'live';
     const began = env.now();
@@ -107,85 +116,13 @@ export function createPump(link: Link, hooks: PumpHooks, store: Store, telemetry
     await take(answer, ask, 'poll');
     if (answer.retryAfterMs !== undefined) return asked(answer.retryAfterMs);
     if (probe) return 0;
-    const hidden = hooks.seen() ? 0 : within(settings.hiddenBackoffMs, env.random);
+    const hidden = hooks.seen() ? 0 : some(settings.hiddenBackoffMs);
     if (answer.gap || answer.events.length) return hidden;
     if (elapsed >= settings.fastEmptyThresholdMs + rtt) {
-      return Math.max(hidden, within(settings.idleBackoffMs, env.random));
+      return Math.max(hidden, some(settings.idleBackoffMs));
     }
     telemetry('fast_empty', { elapsedMs: Math.round(elapsed) });
-    return within(settings.fastEmptyBackoffMs, env.random);
-  }
-
-  async function byStream(ask: Ask & { cursor: Cursor }): Promise<number> {
-    const began = env.now();
-    let opened = 0;
-    let missed: Answer | null = null;
-    let end: Ending | null = null;
-    let { cursor } = ask;
-
-    /** Passes on what the lines up to here come to. */
-    function flush(answer: Answer) {
-      if (answer.cursor !== cursor) void take(answer, { ...ask, cursor }, 'stream');
-      cursor = answer.cursor;
-    }
-
-    function onLines(lines: Line[]): boolean {
-      if (ask.signal.aborted) return false;
-      let sum: Answer | null = null;
-      for (const line of lines) {
-        if (line.end) {
-          end = line.end;
-          break;
-        }
-        if (!sum) contact('stream');
-        if (line.gap) {
-          if (sum) flush(sum);
-          sum = null;
-          if (line.gap === 'evicted') {
-            missed = line;
-            return false;
-          }
-          flush(line);
-        } else {
-          sum = sum
-            ? { ...line, events: sum.events.concat(line.events), dropped: sum.dropped + line.dropped }
-            : line;
-        }
-      }
-      if (sum) flush(sum);
-      return !end;
-    }
-
-    try {
-      await stream(link, ask, Math.max(settings.streamProbeMs, 4 * rtt), onLines, () => {
-        opened = env.now();
-        measured(began);
-      });
-    } catch (error) {
-      if (ask.signal.aborted) return 0;
-      const blocked = error instanceof StreamBlocked || (error as RealtimeError).code === 'timeout';
-      if (blocked && transport === 'auto') return toPolls();
-      throw error;
-    }
-    if (ask.signal.aborted) return 0;
-    if (missed) await take(missed, { ...ask, cursor }, 'stream');
-    return missed ? 0 : ended(end, env.now() - opened);
-  }
-
-  function toPolls(): number {
-    streamAfter = env.now() + settings.streamRetryMs;
-    cuts = 0;
-    return 0;
-  }
-
-  function ended(end: Ending | null, lived: number): number {
-    const ms = bounded(end?.retryAfterMs);
-    if (end?.overloaded) throw overloaded(ms);
-    if (end?.code) throw refused(statusOf(end.code), end.code, ms);
-    if (ms !== undefined) return asked(ms);
-    cuts = lived < shortLife ? cuts + 1 : 0;
-    if (cuts >= mostCuts && transport === 'auto') return toPolls();
-    return cuts && backoff(cuts, retry, env.random);
+    return some(settings.fastEmptyBackoffMs);
   }
 
   /** The server named this pause: nothing shortens it. */
@@ -270,15 +207,4 @@ export function createPump(link: Link, hooks: PumpHooks, store: Store, telemetry
       wake();
     },
   };
-}
-
-function overloaded(retryAfterMs: number | undefined): RealtimeError {
-  return new RealtimeError('overloaded', 'the server is at a limit; retrying.', { retryAfterMs });
-}
-
-/** The status that a refusal would have had, had the stream not begun. */
-function statusOf(code: string): number {
-  if (code.startsWith('token_')) return 401;
-  if (code === 'forbidden') return 403;
-  return code === 'superseded' ? 409 : 503;
 }

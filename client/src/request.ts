@@ -15,7 +15,6 @@ export interface Link {
 export interface Ask {
   token: string;
   cursor: Cursor | null;
-  propertyId: string | null;
   signal: AbortSignal;
 }
 
@@ -54,7 +53,10 @@ export function deadline(env: RealtimeEnv, parent: AbortSignal): Deadline {
   };
 }
 
-/** The URL of a path doesn't change while the filter doesn't, so that a browser keeps its preflight answer. */
+/**
+ * The URL of a path never changes, so that a browser keeps its preflight answer. There is no filter in it: one tab
+ * asks for all, and each picks what it shows (the token's `properties` are what bounds it).
+ */
 export async function send(
   { settings, tabId }: Link,
   path: string,
@@ -67,13 +69,11 @@ export async function send(
     'X-Client-Id': tabId,
   };
   if (ask.cursor) headers['Last-Event-ID'] = ask.cursor;
-  const join = path.includes('?') ? '&' : '?';
-  const filter = ask.propertyId === null ? '' : `${join}propertyId=${encodeURIComponent(ask.propertyId)}`;
   const response = await attempt(limit, () =>
-    (settings.fetch ?? fetch)(settings.base + path + filter, {
+    (settings.fetch ?? fetch)(settings.base + path, {
       headers,
       signal: limit.signal,
-      cache: 'no-store',
+      cache: settings.cache,
       credentials: settings.credentials,
     }),
   );
@@ -112,15 +112,18 @@ const meanings: Record<number, RealtimeErrorCode> = {
 
 const advice: Partial<Record<RealtimeErrorCode, string>> = {
   unauthorized: 'log in again',
-  forbidden: 'the token does not grant this org or property',
-  gone: 'retired: update the page',
-  disabled: 'switched off for now',
+  forbidden: 'not granted by the token',
+  gone: 'update the page',
 };
 
 export function refused(status: number, reason: string, retryAfterMs: number | undefined): RealtimeError {
   const code = reason === 'domain_disabled' ? 'disabled' : (meanings[status] ?? 'http');
   const text = `${status} ${reason}: ${advice[code] ?? 'retrying'}.`;
   return new RealtimeError(code, text, { status, reason, retryAfterMs });
+}
+
+export function overloaded(retryAfterMs: number | undefined): RealtimeError {
+  return new RealtimeError('overloaded', 'the server is at a limit; retrying.', { retryAfterMs });
 }
 
 /** No server keeps a client away for longer than ten minutes, whatever it says. */

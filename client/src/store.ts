@@ -6,6 +6,9 @@ export interface Store {
   set(change: Partial<Snapshot>): void;
 }
 
+/** No failure, or none any more. */
+export const untroubled = { attempt: 0, nextRetryAt: null, error: null } as const;
+
 export function createStore(onChange: (snapshot: Snapshot) => void): Store {
   let snapshot: Snapshot = {
     status: 'idle',
@@ -16,9 +19,7 @@ export function createStore(onChange: (snapshot: Snapshot) => void): Store {
     cursor: null,
     lastEventAt: null,
     lastContactAt: null,
-    attempt: 0,
-    nextRetryAt: null,
-    error: null,
+    ...untroubled,
     solo: false,
   };
   return {

@@ -4,38 +4,18 @@ import type { RealtimeEnv, TelemetryEvent, TelemetrySink, TelemetryType } from '
 
 export type Telemetry = (type: TelemetryType, data: TelemetryEvent['data']) => void;
 
-/** The tabs of a session draw once, together, and again after a day. */
-const drawnFor = 86_400_000;
-
-export function createTelemetry(settings: Settings, env: RealtimeEnv, tabId: string, k: string): Telemetry {
+/** One draw for as long as this tab has its seat: of a session everything is told, or nothing. */
+export function createTelemetry(settings: Settings, env: RealtimeEnv, tabId: string): Telemetry {
   const { telemetry: sink, telemetrySampleRate: rate, domain } = settings;
-  if (!sink) return () => {};
-  const { id, chosen } = draw(env, `${domain}-realtime-sample:${k}`, rate);
+  if (!sink || env.random() >= rate) return () => {};
+  const sessionId = env.id();
   return (eventType, data) => {
     try {
-      if (chosen) sink.send({ eventType, domain, sessionId: id, tabId, timestamp: env.wall(), data });
+      sink.send({ eventType, domain, sessionId, tabId, timestamp: env.wall(), data });
     } catch {
       // A sink that fails is no reason to lose events.
     }
   };
-}
-
-function draw(
-  { id, random, storage, wall }: RealtimeEnv,
-  key: string,
-  rate: number,
-): { id: string; chosen: boolean } {
-  const fresh = { id: id(), chosen: random() < rate, at: wall() };
-  try {
-    const old = JSON.parse(storage?.getItem(key) ?? 'null');
-    const age = fresh.at - old?.at;
-    if (/^[\w.-]{1,64}$/.test(old?.id) && age >= 0 && age < drawnFor)
-      return { id: old.id, chosen: old.chosen === true };
-    storage?.setItem(key, JSON.stringify(fresh));
-  } catch {
-    // No storage, or something else in it: this tab draws for itself.
-  }
-  return fresh;
 }
 
 export interface BeaconOptions {

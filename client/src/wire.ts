@@ -56,12 +56,15 @@ export function parse(text: string): Fields {
   } catch {
     // What isn't JSON is no object either.
   }
-  throw new RealtimeError('bad_response', "this is no answer of Bellhop's: check `url` and the proxy.");
+  return stranger();
 }
 
 export function readCursor({ cursor }: Fields): Cursor {
-  if (isCursor(cursor)) return cursor;
-  throw new RealtimeError('bad_response', 'an answer without a cursor: check `url` and the proxy.');
+  return isCursor(cursor) ? cursor : stranger();
+}
+
+function stranger(): never {
+  throw new RealtimeError('bad_response', "not Bellhop's answer: check `url` and the proxy.");
 }
 
 export function readAnswer(raw: Fields): Answer {

@@ -37,6 +37,15 @@ let keys; // made once in a process: an RSA key takes its time
 let events = 0;
 let orgs = 0;
 
+// A test that failed may leave a client that comes back for ever, and a file
+// that never ends keeps all that are to run after it from running.
+function endFile() {
+  setTimeout(() => {
+    console.error(`${process.argv[1]} is done, but something of it goes on: ended`);
+    process.exit(1);
+  }, 30_000).unref();
+}
+
 export class Stack {
   dir = fs.mkdtempSync(path.join(os.tmpdir(), 'bellhop-test-'));
   agent = agent();
@@ -45,8 +54,8 @@ export class Stack {
 
   // `conf`: sections and options in place of the defaults below. `lanes`: how
   // many workers, each behind a web server of its own. `server`: which one, for
-  // a test of that one. `tls`: files { cert, key }. `web`: lines for the
-  // end of Apache's configuration.
+  // a test of that one. `tls`: files { cert, key }. `web`: lines for the end of
+  // Apache's or lighttpd's configuration, or a list of them, one for each lane.
   static async start({ conf = {}, lanes = 1, server, tls, web } = {}) {
     const stack = new Stack();
     stack.web = webServer(server);
@@ -62,7 +71,10 @@ export class Stack {
 
   static async forFile(options) {
     const stack = await Stack.start(options);
-    after(() => stack.stop());
+    after(async () => {
+      endFile();
+      await stack.stop();
+    });
     return stack;
   }
 
@@ -90,6 +102,7 @@ export class Stack {
     prepareWeb(this.web, this, { root, build });
     for (let i = 0; i < lanes; i++) {
       const lane = { i, conf: this.file(`bellhop${i}.conf`), socket: `worker${i}.sock`, worker: path.join(build, 'bellhop-worker'), ...more };
+      if (Array.isArray(more.web)) lane.web = more.web[i];
       fs.writeFileSync(lane.conf, confText(merge(defaults(lane.socket), conf)));
       this.lanes.push(lane);
     }

@@ -21,6 +21,7 @@ server.max-keep-alive-idle = 60
 server.max-keep-alive-requests = 100000
 ${lane.tls ? `var.bellhop_certificate = "${lane.tls.cert}"\nvar.bellhop_key = "${lane.tls.key}"\ninclude "lighttpd-tls.conf"\n` : ''}${lines(lane)}
 include "${piece}"
+${lane.web ?? ''}
 `,
 });
 

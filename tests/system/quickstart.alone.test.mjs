@@ -1,5 +1,6 @@
 // deploy/quickstart, as a newcomer runs it, with the web server that
-// BELLHOP_SERVER names. Alone: it measures seconds.
+// BELLHOP_SERVER names, and without the demo, which has tests of its own
+// (tests/hotel). Alone: it measures seconds.
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import fs from 'node:fs';
@@ -25,7 +26,7 @@ const run = (...args) => new Promise((resolve) => {
 });
 const server = process.env.BELLHOP_SERVER || 'lighttpd';
 const start = async (where, ...args) => {
-  const done = await run('--detach', '--dir', where, '--port', '0', '--server', server, ...args);
+  const done = await run('--detach', '--no-demo', '--dir', where, '--port', '0', '--server', server, ...args);
   assert.equal(done.code, 0, done.stdout + done.stderr);
   return done;
 };
@@ -68,7 +69,7 @@ test('it starts, shows an event, survives kill -9 of each part, and stops', { ti
     await waitFor(`a new ${part}`, () => pid(where, part) !== old && alive(pid(where, part)), { ms: 1000 });
     await waitFor(`health after ${part} was killed`, () => healthy(url), { ms: 5000 });
   }
-  const again = await run('--detach', '--dir', where, '--port', '0');
+  const again = await run('--detach', '--no-demo', '--dir', where, '--port', '0');
   assert.equal(again.code, 73, again.stderr);
   assert.match(again.stderr, /--stop/);
 
@@ -116,7 +117,7 @@ test('a number in a pid file that belongs to somebody else is left alone', { tim
 
 test('in the foreground, SIGTERM stops everything', { timeout: 60_000 }, async () => {
   const where = dir('foreground');
-  const child = spawn(script, ['--dir', where, '--port', '0'], { env });
+  const child = spawn(script, ['--no-demo', '--dir', where, '--port', '0'], { env });
   let text = '';
   child.stdout.on('data', (part) => (text += part));
   const ended = new Promise((resolve) => child.on('exit', resolve));
@@ -136,11 +137,11 @@ test('wrong usage and a port that is taken are told plainly', { timeout: 60_000 
   const running = dir('first');
   await start(running);
   const { port } = new URL((await settings(running)).url);
-  const late = await run('--detach', '--dir', dir('second'), '--port', port);
+  const late = await run('--detach', '--no-demo', '--dir', dir('second'), '--port', port);
   assert.equal(late.code, 69);
   assert.match(late.stderr, new RegExp(`port ${port} is taken`));
   const free = await freePort();
-  const exact = await run('--detach', '--dir', dirs.at(-1), '--port', `${free}`);
+  const exact = await run('--detach', '--no-demo', '--dir', dirs.at(-1), '--port', `${free}`);
   assert.equal(exact.code, 0, exact.stderr);
   assert.equal(new URL((await settings(dirs.at(-1))).url).port, `${free}`);
 });

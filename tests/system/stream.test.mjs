@@ -1,7 +1,6 @@
-// Event streams through the web server: as they come, from where they stopped,
-// and never more in memory for one who reads slowly.
+// Event streams through the web server: as they come, and from where they
+// stopped. What one who reads slowly costs: slow.alone.test.mjs.
 import assert from 'node:assert/strict';
-import net from 'node:net';
 import { event, Stack } from '../lib/stack.mjs';
 import { EventSubscriber, openStream } from '../lib/stream.mjs';
 import { sleep, waitFor } from '../lib/wait.mjs';
@@ -154,61 +153,6 @@ stack.test('a cursor that memory no longer reaches is told, and what is kept fol
   assert.equal(to + 1, s.events[0].seq, 'the hole ends where the events begin');
   assert.deepEqual(s.ids, sent.slice(-200).map((each) => each.eventId));
   await Promise.all([first.stop(), s.stop()]);
-});
-
-// Read by hand: a socket that takes KB by KB, which no HTTP client does.
-function drip(org, perTick) {
-  const url = new URL(stack.url);
-  const socket = net.connect({ port: Number(url.port), host: url.hostname });
-  let bytes = 0;
-  let text = '';
-  socket.write(
-    `GET ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${stack.token({ org, sub: 'slow' })}\r\nAccept: text/event-stream\r\n\r\n`,
-  );
-  socket.on('error', () => {});
-  socket.pause();
-  const timer = setInterval(() => {
-    const part = socket.read(Math.min(perTick, socket.readableLength || 1));
-    if (part) [bytes, text] = [bytes + part.length, text + part.toString('latin1')];
-  }, 100);
-  return {
-    read: () => bytes,
-    seen: () => (text.match(/"eventId"/g) ?? []).length,
-    end: () => {
-      clearInterval(timer);
-      socket.destroy();
-    },
-  };
-}
-
-stack.test('a reader of 1 KB/s slows nobody, and the broker does not grow', async () => {
-  const org = stack.org();
-  const fast = [0, 1, 2].map((i) => new EventSubscriber(stack, { org, sub: `fast-${i}` }).start());
-  await waitFor('the fast ones', () => fast.every((s) => s.opened === 1));
-  const slow = drip(org, 100);
-  await waitFor('the slow one', () => slow.read() > 0);
-  await stack.waiters(4);
-  const publish = async (n) => {
-    for (let i = 0; i < n; i++) {
-      await stack.store(Array.from({ length: 100 }, () => event(org, { payload: { pad: 'x'.repeat(4000) } })));
-      const all = fast[0].events.length + 100;
-      await waitFor('the fast ones to have it', () => fast.every((s) => s.events.length >= all - 100 && s.events.length % 100 === 0 && s.events.length > 0));
-      await waitFor('all three', () => fast.every((s) => s.events.length === fast[0].events.length));
-    }
-  };
-  await publish(10); // 4 MB: far over what sockets and the web server hold for the slow one
-  const before = stack.memory('broker');
-  await publish(30);
-  assert.ok(stack.memory('broker') < before + 8192, `the broker grew from ${before} to ${stack.memory('broker')} KiB`);
-  for (const s of fast) {
-    assert.equal(s.events.length, 4000);
-    assert.deepEqual([s.gaps, s.opened], [[], 1]);
-    assert.deepEqual(s.events.map((each) => each.seq), [...s.events.map((each) => each.seq)].sort((a, b) => a - b));
-  }
-  assert.ok(slow.seen() < 4000);
-  slow.end();
-  await Promise.all(fast.map((s) => s.stop()));
-  await stack.waiters(0);
 });
 
 stack.test('preflight, CORS and refusals are those of subscribe', async () => {

@@ -17,6 +17,14 @@ import {
 import type { Server } from './server.js';
 import { type Owner, World } from './world.js';
 
+// What is loaded on demand takes real time the first time; virtual time doesn't wait for it.
+await Promise.all([
+  import('../../src/lease-election.js'),
+  import('../../src/missing.js'),
+  import('../../src/recovery.js'),
+  import('../../src/streamer.js'),
+]);
+
 // ---- Web Locks ----
 
 interface Request {

@@ -137,17 +137,20 @@ export class Server {
           if (!streaming) over();
           resolve(response);
         });
+      const fail = (why: string) =>
+        this.#travel(tab, () => {
+          over();
+          reject(new TypeError(why));
+        });
       // To the server; then it answers, or something in between does.
       this.world.setTimer(
         nobody,
         () => {
           if (signal.aborted || tab.dead) return;
-          if (tab.page.online() === false)
-            return this.#travel(tab, () => (over(), reject(new TypeError('offline'))));
+          if (tab.page.online() === false) return fail('offline');
           const instead = this.intercept(seen);
           if (instead === 'hang') return;
-          if (instead === 'network')
-            return this.#travel(tab, () => (over(), reject(new TypeError('refused'))));
+          if (instead === 'network') return fail('refused');
           if (instead) return answer(instead);
           this.#serve(tab, seen, signal, answer);
         },
@@ -170,19 +173,14 @@ export class Server {
     signal: AbortSignal,
     answer: (r: Response, streaming?: boolean) => void,
   ): void {
-    switch (seen.path) {
-      case 'cursor':
-        return answer(body({ cursor: this.head }));
-      case 'history':
-        return answer(this.#history(seen));
-      case 'subscribe?wait=0':
-        return answer(this.#answer(seen));
-      case 'subscribe':
-        return this.#park(tab, seen, signal, answer);
-      case 'stream':
-        return this.#stream(tab, seen, signal, answer);
-    }
-    answer(new Response('', { status: 404 }));
+    const answers: Record<string, () => void> = {
+      cursor: () => answer(body({ cursor: this.head })),
+      history: () => answer(this.#history(seen)),
+      'subscribe?wait=0': () => answer(this.#answer(seen)),
+      subscribe: () => this.#park(tab, seen, signal, answer),
+      stream: () => this.#stream(tab, seen, signal, answer),
+    };
+    (answers[seen.path] ?? (() => answer(new Response('', { status: 404 }))))();
   }
 
   #place(cursor: string | null): { after: number; gap: string | null } {
@@ -221,7 +219,10 @@ export class Server {
 
   #park(tab: Tab, seen: Seen, signal: AbortSignal, answer: (r: Response) => void): void {
     const { after, gap } = this.#place(seen.cursor);
-    if (gap || this.#after(after, seen.filter).length) return answer(this.#answer(seen));
+    if (gap || this.#after(after, seen.filter).length) {
+      answer(this.#answer(seen));
+      return;
+    }
     const done = () => {
       if (!this.#waiters.delete(waiter)) return;
       this.world.clearTimer(timer);
@@ -305,7 +306,11 @@ export class Server {
         // As above.
       }
     });
-    const source = new ReadableStream<Uint8Array>({ start: (c) => void (control = c) });
+    const source = new ReadableStream<Uint8Array>({
+      start: (c) => {
+        control = c;
+      },
+    });
     answer(new Response(source), true);
     send({ cursor: seen.cursor ?? this.head });
     if (gap) send({ gap: { reason: gap }, cursor: this.head });

@@ -128,15 +128,29 @@ async function stopPerson(t, how, rounds) {
       await behind(person, leader);
       await leader[how]();
     };
-    await takeover(person, stop).then((each) => took.push(each.took), (error) => console.error(`nobody took over: ${error.message}`));
+    const begun = Date.now();
+    await takeover(person, stop).then((each) => took.push(each.took), async (error) => {
+      console.error(`nobody took over: ${error.message}\n${await notes(person, begun)}`);
+    });
     await sleep(2500); // longer than a hidden tab's timers wait
     await stopped[again[how]]();
-    await sleep(1500); // numbers come on while the two of them sort it out
+    await stopped.until('that it stood still', () => window.longestPause > 2000).catch(() => {});
+    await sleep(1000); // numbers come on while the two of them sort it out
     stood = Math.min(stood, await stopped.page.evaluate(() => window.longestPause));
     accounted.push(await accounts(person, await numbers.stop()));
     await person.close();
   }
   return { took, all: accounted.reduce(add), stood };
+}
+
+// What the tabs that still run have said of themselves, around BEGUN.
+async function notes(person, begun) {
+  const lines = [];
+  for (const [i, tab] of person.tabs.entries()) {
+    if (tab.frozen) lines.push(`tab ${i} stands still`);
+    else lines.push(`tab ${i}: ${(await tab.page.evaluate(() => [document.visibilityState, ...window.probe.notes])).join('; ')}`);
+  }
+  return `${lines.join('\n')}\nsince ${begun}`;
 }
 
 // The tab that leads is the one in front, and has been for so long that nobody is about

@@ -151,6 +151,20 @@ weigh_webs(struct bh_doctor *d, const struct webs *w)
                 d->conf->worker.socket);
 }
 
+/* Workers that the web server has started serve a socket of its choice. */
+static void
+tell_missing(struct bh_doctor *d, const char *path, int error)
+{
+    if (d->n_workers > 0 && error == ENOENT)
+        bh_tell(d, BH_DOUBTFUL,
+                "set worker.socket = \"\" where the web server starts them",
+                "%s: there is none; the workers that run serve another", path);
+    else
+        bh_tell(d, BH_WRONG, "start bellhop-worker with this configuration",
+                "%s: %s", path,
+                error == EACCES ? strerror(error) : "there is no socket");
+}
+
 void
 bh_check_worker_socket(struct bh_doctor *d)
 {
@@ -166,9 +180,7 @@ bh_check_worker_socket(struct bh_doctor *d)
     }
     const char *path = d->conf->worker.socket;
     if (stat(path, &st) != 0 || !S_ISSOCK(st.st_mode)) {
-        bh_tell(d, BH_WRONG, "start bellhop-worker with this configuration",
-                "%s: %s", path,
-                errno == EACCES ? strerror(errno) : "there is no socket");
+        tell_missing(d, path, errno == EACCES ? EACCES : ENOENT);
         return;
     }
     if ((st.st_mode & S_IWOTH) != 0)
@@ -218,7 +230,11 @@ bh_check_worker(struct bh_doctor *d)
         return;
     }
     int rc = bh_fcgi_get(d->conf->worker.socket, "/healthz", ANSWER_MS, &a);
-    if (rc == -EACCES)
+    if (rc == -ENOENT && d->n_workers > 0)
+        bh_tell(d, BH_SKIPPED, NULL,
+                "it serves a socket that isn't known "
+                "here; --url asks it");
+    else if (rc == -EACCES)
         bh_tell(d, BH_SKIPPED, NULL, "%s: %s: run this as root",
                 d->conf->worker.socket, strerror(-rc));
     else if (rc == -EAGAIN)

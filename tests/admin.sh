@@ -174,6 +174,25 @@ until "$ctl" prune --older-than 1s --dry-run | grep -q '1030 events' || [ $tries
 done
 expect 0 "prune dry" "$ctl" prune --older-than 1s --dry-run
 says out "would prune 1030 events" "what a dry run says"
+# Stopped while it waits for the lock: then it has done nothing, and says so.
+mkfifo "$dir/go"
+flock "$dir/log.db.lock" cat "$dir/go" >/dev/null &
+exec 8>"$dir/go"
+until ! flock -n "$dir/log.db.lock" true; do sleep 0.05; done
+"$ctl" prune --older-than 1s >"$dir/out" 2>"$dir/err" 8>&- &
+pruning=$!
+tries=0 # it waits once nothing of it runs
+until grep -q flock "/proc/$pruning/wchan" 2>/dev/null || [ $tries -ge 40 ]; do
+    sleep 0.05
+    tries=$((tries + 1))
+done
+kill -INT $pruning # a shell's child in the background ignores it, unless it takes it itself
+exec 8>&-
+wait $pruning
+got=$?
+[ $got -eq 75 ] || fail "a stopped prune: exit $got instead of 75"
+says out "pruned 0 events, and was stopped" "a stopped prune says so"
+says out "left: events 1 to 1202" "prune says what is left"
 expect 0 prune "$ctl" prune --older-than 1s
 says out "pruned 1030 events" "what prune does"
 [ "$(sql "SELECT count(DISTINCT org_id) FROM events")" = 1 ] || fail "the hold was not kept to"
@@ -221,5 +240,8 @@ complete() { # WORDS...: what the last is completed to
 }
 [ "$(complete pru)" = prune ] || fail "completion of a command: $(complete pru)"
 [ "$(complete prune --dr)" = --dry-run ] || fail "completion of an option: $(complete prune --dr)"
+[ "$(complete domain dis)" = disable ] || fail "completion of domain: $(complete domain dis)"
+[ "$(complete deny a)" = add ] || fail "completion of deny: $(complete deny a)"
+[ "$(complete doctor --we)" = --web-user ] || fail "completion of doctor: $(complete doctor --we)"
 [ "$(complete -c conf keys ret)" = retire ] || fail "completion after -c: $(complete -c conf keys ret)"
 exit $failed

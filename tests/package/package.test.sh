@@ -81,12 +81,12 @@ Type=oneshot
 ExecStart=/opt/package/booted /opt/package/now.deb /opt/package/newer.deb
 StandardOutput=file:/opt/package/report
 StandardError=file:/opt/package/errors
-TimeoutStartSec=100
+TimeoutStartSec=240
 END
     mkdir -p "$root/etc/systemd/system/multi-user.target.wants"
     ln -s ../package-test.service "$root/etc/systemd/system/multi-user.target.wants/"
     mount -t tmpfs run /run
-    timeout -k 5 150 systemd-nspawn --quiet --register=no --keep-unit --private-network --directory="$root" --boot \
+    timeout -k 5 280 systemd-nspawn --quiet --register=no --keep-unit --private-network --directory="$root" --boot \
         </dev/null >"$root/opt/console" 2>&1 || true
     if [ -e "$root/opt/package/report" ]; then
         cat "$root/opt/package/report" "$root/opt/package/errors"

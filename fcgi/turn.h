@@ -3,8 +3,8 @@
  *
  * Connections that wait are taken fastest by few threads that never sleep:
  * woken by turns, as accept does it, each thread would cost a switch for each
- * request. So only half as many as there are processors have a turn at a time. A
- * thread waits for nothing that is foreseen: not for a commit, which is the
+ * request. So only half as many as there are processors have a turn at a time.
+ * A thread waits for nothing that is foreseen: not for a commit, which is the
  * writer's. One that waits nevertheless (a body that drips, a peer that doesn't
  * read) loses its turn: while requests are served, one of the other threads
  * looks every BH_TURN_LOOK_MS whether each still makes way.

@@ -18,8 +18,8 @@ for (const [name, limits, width] of [['default', {}, 6], ['default', {}, 16], ['
   const stack = await Stack.start({ conf: { limits } });
   // The flood's burst is spent before anything is measured.
   if (name === 'default') await compare(stack, { rounds: 1, n: 1, width, warm: 60 });
-  const { alone, beside, batches, refused } = await compare(stack, { rounds, width });
-  const pair = (q) => `${ms(alone[q])} | ${ms(beside[q])} | ${(beside[q] / alone[q]).toFixed(2)}`;
+  const { alone, beside, ratio, batches, refused } = await compare(stack, { rounds, width });
+  const pair = (q) => `${ms(alone[q])} | ${ms(beside[q])} | ${ratio[q].toFixed(2)}`;
   console.log(`| ${name} | ${width} | ${pair('p50')} | ${pair('p99')} | ${batches} | ${refused} |`);
   await stack.stop();
 }

@@ -203,6 +203,22 @@ bh_deliver_count(const struct bh_channel *ch, struct bh_str property)
     return n;
 }
 
+/* Into the list of those held, by time. Nearly all belong near its end, and
+ * within the few milliseconds that it spans there aren't many. */
+static void
+hold(struct bh_broker *b, struct bh_channel *ch, int64_t till)
+{
+    struct bh_link *l = b->held.prev;
+
+    ch->held_to = till;
+    while (l != &b->held &&
+           bh_container_of(l, struct bh_channel, due)->held_to > till)
+        l = l->prev;
+    bh_list_add(l->next, &ch->due);
+}
+
+/* An event soon after the last that went out waits until COALESCE after that
+ * one, for others to come with it. */
 void
 bh_deliver_mark(struct bh_broker *b, struct bh_channel *ch)
 {
@@ -216,8 +232,7 @@ bh_deliver_mark(struct bh_broker *b, struct bh_channel *ch)
         bh_list_del(&ch->due);
         bh_list_add(&b->dirty, &ch->due);
     } else if (bh_list_empty(&ch->due)) {
-        ch->held_to = b->now + coalesce;
-        bh_list_add(&b->held, &ch->due);
+        hold(b, ch, ch->woke + coalesce);
     }
 }
 

@@ -102,7 +102,7 @@ is_out_of_sight(const struct web *w, const char *path)
 static int
 weigh_web(struct bh_doctor *d, const struct web *w, enum bh_verdict v)
 {
-    const char *path = d->conf->worker.socket;
+    const char *path = bh_worker_socket(d);
     size_t at;
     int rc = bh_may(&w->who, path, W_OK, &at);
 
@@ -144,11 +144,23 @@ weigh_webs(struct bh_doctor *d, const struct webs *w)
     }
     if (good > 0)
         bh_tell(d, BH_FINE, NULL, "%s: the web server's user may connect",
-                d->conf->worker.socket);
+                bh_worker_socket(d));
     else if (w->n > 1 && skipped == 0)
         bh_tell(d, BH_WRONG, "mend it for the one that serves Bellhop",
-                "%s: none of the web servers may connect",
-                d->conf->worker.socket);
+                "%s: none of the web servers may connect", bh_worker_socket(d));
+}
+
+/* Without a known socket; true: told so. */
+static bool
+skip_without_socket(struct bh_doctor *d)
+{
+    if (d->conf == NULL)
+        bh_tell(d, BH_SKIPPED, NULL, "the configuration can't be used");
+    else if (bh_worker_socket(d) == NULL)
+        bh_tell(d, BH_SKIPPED, NULL,
+                "worker.socket is empty, and no worker runs or shows its "
+                "socket; --url asks one");
+    return d->conf == NULL || bh_worker_socket(d) == NULL;
 }
 
 void
@@ -157,14 +169,9 @@ bh_check_worker_socket(struct bh_doctor *d)
     struct webs w;
     struct stat st;
 
-    if (d->conf == NULL || d->conf->worker.socket == NULL) {
-        bh_tell(d, BH_SKIPPED, NULL,
-                d->conf == NULL ? "the configuration can't be used"
-                                : "worker.socket is empty: the web server or "
-                                  "systemd opens it");
-        return;
-    }
-    const char *path = d->conf->worker.socket;
+    if (skip_without_socket(d)) return;
+    const char *path = bh_worker_socket(d);
+    errno = 0;
     if (stat(path, &st) != 0 || !S_ISSOCK(st.st_mode)) {
         bh_tell(d, BH_WRONG, "start bellhop-worker with this configuration",
                 "%s: %s", path,
@@ -191,8 +198,8 @@ weigh_health(struct bh_doctor *d, struct bh_answer *a)
 
     if (strstr(text, "\"worker\":\"up\"") == NULL)
         bh_tell(d, BH_WRONG, "see that nothing else serves the socket",
-                "%s answers with %d, and not as a worker",
-                d->conf->worker.socket, a->status);
+                "%s answers with %d, and not as a worker", bh_worker_socket(d),
+                a->status);
     if (strstr(text, "\"broker\":\"down\"") != NULL)
         bh_tell(d, BH_WRONG,
                 "see broker and broker socket above; the worker's log has "
@@ -211,23 +218,18 @@ bh_check_worker(struct bh_doctor *d)
 {
     struct bh_answer a = {0, BH_BUF_INIT, BH_BUF_INIT};
 
-    if (d->conf == NULL || d->conf->worker.socket == NULL) {
-        bh_tell(d, BH_SKIPPED, NULL,
-                d->conf == NULL ? "the configuration can't be used"
-                                : "worker.socket is empty; --url asks it");
-        return;
-    }
-    int rc = bh_fcgi_get(d->conf->worker.socket, "/healthz", ANSWER_MS, &a);
+    if (skip_without_socket(d)) return;
+    int rc = bh_fcgi_get(bh_worker_socket(d), "/healthz", ANSWER_MS, &a);
     if (rc == -EACCES)
         bh_tell(d, BH_SKIPPED, NULL, "%s: %s: run this as root",
-                d->conf->worker.socket, strerror(-rc));
+                bh_worker_socket(d), strerror(-rc));
     else if (rc == -EAGAIN)
         bh_tell(d, BH_WRONG,
                 "see what its threads do; raise worker.threads, or restart it",
                 "no answer within %d s", ANSWER_MS / 1000);
     else if (rc < 0)
         bh_tell(d, BH_WRONG, "start bellhop-worker; its log says why it ended",
-                "%s: %s", d->conf->worker.socket,
+                "%s: %s", bh_worker_socket(d),
                 rc == -ECONNREFUSED ? "nobody serves it" : strerror(-rc));
     else
         weigh_health(d, &a);

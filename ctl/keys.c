@@ -142,7 +142,8 @@ add_sections(const struct order *o)
     if (code == EX_OK) code = replace_conf(o->conf, &text);
     bh_buf_fini(&text);
     if (code == EX_OK)
-        printf("added to %s; let the workers read it: kill -HUP\n", o->conf);
+        printf("added to %s; let what runs read it: bellhopctl reload\n",
+               o->conf);
     return code;
 }
 
@@ -345,7 +346,7 @@ retire(const char *path, const char *kid)
     bh_buf_fini(&out);
     if (code == EX_OK)
         printf("retired: tokens of this key are refused once the workers have "
-               "read %s (kill -HUP). Its file is still there.\n",
+               "read %s: bellhopctl reload. Its file is still there.\n",
                path);
     return code;
 }

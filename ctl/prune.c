@@ -3,6 +3,7 @@
 
 #include <getopt.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
@@ -28,9 +29,18 @@ struct work {
     struct bh_bar bar;
     struct bh_prune prune;
     int64_t rows, expected;
-    int last;     /* rows of the last step */
     bool by_size; /* of the two limits it is this one's turn */
 };
+
+static volatile sig_atomic_t stopped;
+
+/* Between two steps; a second one ends it at once, which does no harm. */
+static void
+stop(int signo)
+{
+    stopped = 1;
+    signal(signo, SIG_DFL);
+}
 
 static bool
 is_whole(const struct order *o)
@@ -50,8 +60,10 @@ static int
 prune_step(void *arg, int limit)
 {
     struct work *w = arg;
+    int n, rc = bh_store_prune(w->s, &w->prune, limit, &n);
 
-    return bh_store_prune(w->s, &w->prune, limit, &w->last);
+    w->rows += n;
+    return rc < 0 ? rc : !w->prune.done;
 }
 
 /* Whether what is left is small enough; asked where the limit is the file's. */
@@ -75,12 +87,11 @@ prune_one(struct work *w)
         w->rows += rows;
         return rc;
     }
-    while (rc == 0 && !w->prune.done && !fits(w)) {
+    while (rc >= 0 && !w->prune.done && !fits(w) && !stopped) {
         rc = bh_steps_run(&w->steps, prune_step, w);
-        if (rc == 0) w->rows += w->last;
         bh_bar_show(&w->bar, w->rows, w->expected);
     }
-    return rc;
+    return rc < 0 ? rc : 0;
 }
 
 /* ---- what goes ---- */
@@ -100,7 +111,7 @@ prune_channels(struct work *w, struct bh_prune model)
     bool any = true;
     int rc = 0;
 
-    while (rc == 0 && any) {
+    while (rc == 0 && any && !stopped) {
         rc = bh_store_next_channel(w->s, &domain, &org, &any);
         if (rc < 0 || !any || !is_wanted(w->order->domain, &domain) ||
             !is_wanted(w->order->org, &org))
@@ -160,13 +171,15 @@ pass(struct work *w, int64_t before_ms)
 }
 
 static int
-tidy(void *arg, int limit BH_UNUSED)
+tidy(void *arg, int limit)
 {
     struct work *w = arg;
-    int rc = bh_store_prune_tidy(w->s);
+    int64_t before = bh_wall_ms() - SUMMARY_DAYS * DAY_MS;
+    int n, rc = bh_store_prune_tidy(w->s, limit, &n);
 
-    if (rc < 0) return rc;
-    return bh_store_summary_keep(w->s, bh_wall_ms() - SUMMARY_DAYS * DAY_MS);
+    if (rc < 0 || n > 0) return rc < 0 ? rc : 1;
+    rc = bh_store_summary_keep(w->s, before, limit, &n);
+    return rc < 0 ? rc : n > 0;
 }
 
 /*
@@ -186,39 +199,58 @@ prune(struct work *w, const struct bh_conf *conf)
     if (rc == 0 && o->age_ms > 0) rc = pass(w, old < latest ? old : latest);
     w->by_size = true;
     if (rc == 0 && o->bytes >= 0) rc = pass(w, latest);
-    if (rc == 0 && !o->dry) rc = bh_steps_run(&w->steps, tidy, w);
-    return rc;
+    bool more = !o->dry;
+    while (rc >= 0 && more && !stopped) {
+        rc = bh_steps_run(&w->steps, tidy, w);
+        more = rc > 0;
+    }
+    return rc < 0 ? rc : 0;
 }
 
 /* ---- the command ---- */
 
+/* What the next prune would find first. */
+static void
+report_rest(const struct work *w)
+{
+    char size[BH_SIZE_MAX];
+    int64_t used = 0, first = 0, last = 0;
+
+    bh_store_used(w->s, &used);
+    bh_store_extent(w->s, &first, &last);
+    if (last > 0)
+        printf("left: events %" PRId64 " to %" PRId64 "; %s in use\n", first,
+               last, bh_size_text(size, used));
+    else
+        printf("left: no event; %s in use\n", bh_size_text(size, used));
+}
+
 static void
 report(const struct work *w)
 {
-    char size[BH_SIZE_MAX];
-    int64_t used = 0;
-
     if (w->order->quiet) return;
-    bh_store_used(w->s, &used);
-    printf("%s %" PRId64 " event%s; %s in use\n",
+    printf("%s %" PRId64 " event%s%s\n",
            w->order->dry ? "would prune" : "pruned", w->rows,
-           w->rows == 1 ? "" : "s", bh_size_text(size, used));
+           w->rows == 1 ? "" : "s",
+           stopped ? ", and was stopped: run it again for the rest" : "");
+    report_rest(w);
     if (w->order->dry) return;
-    printf("%d transactions; the writers' lock was held for at most %.1f ms"
-           " (%" PRId64 " over 20 ms)\n",
-           w->steps.n, (double)w->steps.longest_us / 1000, w->steps.over);
+    bh_steps_print(&w->steps);
 }
 
 static int
 work(const struct order *o, const struct bh_conf *conf)
 {
     struct work w = {.order = o, .bar = {.what = "pruning"}};
+
+    signal(SIGINT, stop);
+    signal(SIGTERM, stop);
     int rc = o->dry ? bh_store_open_reader(&w.s, conf->log.path)
                     : bh_ctl_writer(&w.s, conf);
 
     if (rc == 0) {
-        bh_steps_init(&w.steps, w.s);
-        rc = prune(&w, conf);
+        if (!o->dry) rc = bh_steps_init(&w.steps, w.s);
+        if (rc == 0) rc = prune(&w, conf);
     }
     bh_bar_end(&w.bar);
     if (rc == 0)
@@ -226,7 +258,7 @@ work(const struct order *o, const struct bh_conf *conf)
     else
         fprintf(stderr, "bellhopctl: %s\n", bh_store_error(w.s));
     bh_store_close(w.s);
-    return rc < 0 ? EX_UNAVAILABLE : EX_OK;
+    return rc < 0 ? EX_UNAVAILABLE : stopped ? EX_TEMPFAIL : EX_OK;
 }
 
 static const struct option longs[] = {
@@ -316,6 +348,10 @@ const struct bh_command bh_cmd_prune = {
     "last "
     "few\n"
     "seconds, which brokers may still need.\n"
+    "\n"
+    "Ctrl-C stops it between two steps. Exit: 0 done, 69 the log can't be "
+    "written,\n"
+    "75 stopped before it was done.\n"
     "\n"
     "Examples:\n"
     "  bellhopctl prune --older-than 30d --dry-run\n"

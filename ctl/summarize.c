@@ -19,8 +19,8 @@ work(const struct bh_conf *conf, bool quiet)
     int rc = bh_ctl_writer(&s, conf);
 
     if (rc == 0) {
-        bh_steps_init(&steps, s);
-        rc = bh_steps_summarize(&steps, &bar, &rows);
+        rc = bh_steps_init(&steps, s);
+        if (rc == 0) rc = bh_steps_summarize(&steps, &bar, &rows);
     }
     bh_bar_end(&bar);
     if (rc < 0)

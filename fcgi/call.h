@@ -14,12 +14,11 @@
 #include "worker.h"
 
 struct bh_route;
-struct bh_turn;
+struct bh_job;
 
 struct bh_call {
     struct bh_worker *worker;
     struct bh_store **log; /* the thread's reader, for bh_page_log() */
-    struct bh_turn *turn;  /* the thread's, given up before a wait */
     struct bh_request *rq;
     const struct bh_setup *setup;
     int connection;      /* to the web server: what a handler may hand over */
@@ -37,6 +36,9 @@ struct bh_call {
 
     struct bh_reply reply;
     bool parked; /* the broker has the request: nothing to answer */
+    /* A publish on its way to the writer: answered when it is stored. */
+    struct bh_job *job;
+    uint8_t shape; /* publish.c's: how the body held its events */
 };
 
 /* Each fills call->reply, or sets call->parked. */
@@ -44,6 +46,9 @@ typedef void bh_handler(struct bh_call *call);
 bh_handler bh_handle_publish, bh_handle_subscribe, bh_handle_stream,
     bh_handle_history, bh_handle_head, bh_handle_metrics, bh_handle_prometheus,
     bh_handle_health, bh_handle_legacy, bh_handle_telemetry;
+
+/* Answer a publish: what has become of it, NULL: LOG_UNAVAILABLE. */
+void bh_publish_answer(struct bh_call *call, const struct bh_job *job);
 
 /* Refuse, with a constant sentence or NULL for the standard one. */
 void bh_refuse(struct bh_call *call, enum bh_refusal why, const char *detail);

@@ -4,8 +4,6 @@
 
 #include "base.h"
 
-#include <pthread.h>
-
 #include "err.h"
 #include "event.h"
 #include "list.h"
@@ -19,17 +17,23 @@ struct bh_result {
     int64_t woken; /* waiters answered, or BH_WOKEN_UNKNOWN */
 };
 
-enum bh_job_state { BH_JOB_QUEUED, BH_JOB_TAKEN, BH_JOB_DONE };
+struct bh_job;
+/*
+ * What has become of JOB, which the callee reads and no more; NULL: it wasn't
+ * stored, or that can't be said yet, and sending the same again is safe. Called
+ * by the writer thread or the one that looks at the clock: must not wait.
+ */
+typedef void bh_job_fn(void *arg, const struct bh_job *job);
 
-/* State and references are the writer's, under its lock; the rest belongs to
- * whoever has the job: the request until it is queued and after it is done, the
- * writer thread between. */
+/* Belongs to the writer from when it is submitted. */
 struct bh_job {
-    struct bh_link link;
-    pthread_cond_t done;
-    enum bh_job_state state;
-    int refs;
+    struct bh_link link; /* the queue's, then the group's */
+    struct bh_link open; /* in the writer's list until it is answered */
+    bh_job_fn *fn;
+    void *arg;
     int64_t queued_us; /* monotonic */
+    size_t bytes;      /* about what it takes of memory */
+    bool taken;        /* out of the queue, for a transaction */
 
     struct bh_batch batch;
     struct bh_str domain; /* in the names below */
@@ -43,6 +47,7 @@ struct bh_job {
 };
 
 /* The job of a link. */
-#define bh_job_of(l) bh_container_of(l, struct bh_job, link)
+#define bh_job_of(l)      bh_container_of(l, struct bh_job, link)
+#define bh_job_of_open(l) bh_container_of(l, struct bh_job, open)
 
 #endif

@@ -6,6 +6,7 @@
 #include "clock.h"
 #include "count.h"
 #include "rates.h"
+#include "writer.h"
 
 #define RETRY_MAX 3600 /* seconds; no client need be told of longer */
 #define HOLD_US   1000000
@@ -54,6 +55,29 @@ hold(struct bh_call *call, enum bh_rate_kind kind, struct bh_str name,
                   wait_us < HOLD_US ? wait_us : HOLD_US, now);
 }
 
+static const char crowded[] =
+    "Too many publishes of one publisher or organisation wait to be stored; "
+    "this one was not. Wait for Retry-After, then send the same again.";
+
+void
+bh_limit_crowded(struct bh_call *call)
+{
+    refuse(call, 1000000, BH_M_LIMITED_PUBLISHER, crowded);
+}
+
+/* Before its body is read. */
+static bool
+has_room(struct bh_call *call)
+{
+    struct bh_str org = {call->claims->org, 0};
+
+    if (org.p != NULL) org.len = strlen(org.p);
+    if (bh_writer_has_room(call->worker->writer, user_of(call), org))
+        return true;
+    bh_limit_crowded(call);
+    return false;
+}
+
 bool
 bh_limit_waited(struct bh_call *call)
 {
@@ -71,7 +95,7 @@ bh_limit_waited(struct bh_call *call)
     if (conf->limits.org_rate > 0 && org.len > 0)
         wait = bh_rates_held(rates, BH_RATE_ORG_HELD, org, now);
     if (wait > 0) refuse(call, wait, BH_M_LIMITED_ORG, slow_org);
-    return wait == 0;
+    return wait == 0 && has_room(call);
 }
 
 /* Events of one org, which lie together in ORDER. */

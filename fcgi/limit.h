@@ -9,8 +9,11 @@
 /* False: refused with 429 and counted, and nothing is used up. */
 
 /* A publish that isn't read yet: false where its publisher, or its token's org,
- * was told to wait and doesn't. So a flood costs little. */
+ * was told to wait and doesn't, or has its share of the writer's queue. So a
+ * flood costs little. */
 bool bh_limit_waited(struct bh_call *call);
+/* Refuse one for which the writer has no room. */
+void bh_limit_crowded(struct bh_call *call);
 /* The events of BATCH, of their publisher and of each of their orgs. */
 bool bh_limit_publish(struct bh_call *call, const struct bh_batch *batch);
 /* One request of its address. */

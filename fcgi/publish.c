@@ -11,7 +11,6 @@
 #include "json.h"
 #include "limit.h"
 #include "log.h"
-#include "turn.h"
 #include "writer.h"
 
 /* How the body held its events, for pointers into it. */
@@ -130,18 +129,34 @@ check_orgs(struct bh_call *call, const struct publish *p)
 
 /* ---- the answer ---- */
 
+/* Not negative. printf(3) takes as long as all the rest of an answer. */
+static void
+add_number(struct bh_buf *out, int64_t v)
+{
+    char digits[24];
+    size_t at = sizeof digits;
+
+    do digits[--at] = (char)('0' + v % 10);
+    while ((v /= 10) > 0);
+    bh_buf_add(out, digits + at, sizeof digits - at);
+}
+
 static void
 add_result(struct bh_buf *out, const struct bh_event *e,
            const struct bh_result *r)
 {
     bh_buf_str(out, "{\"eventId\":");
     bh_json_quote(out, e->event_id.p, e->event_id.len);
-    bh_buf_fmt(out, ",\"status\":\"%s\",\"seq\":%" PRId64 ",\"woken\":",
-               r->what == BH_STORED ? "stored" : "duplicate", r->seq);
+    bh_buf_str(out, r->what == BH_STORED
+                        ? ",\"status\":\"stored\",\"seq\":"
+                        : ",\"status\":\"duplicate\",\"seq\":");
+    add_number(out, r->seq);
+    bh_buf_str(out, ",\"woken\":");
     if (r->woken == BH_WOKEN_UNKNOWN)
-        bh_buf_str(out, "null}");
+        bh_buf_str(out, "null");
     else
-        bh_buf_fmt(out, "%" PRId64 "}", r->woken);
+        add_number(out, r->woken);
+    bh_buf_str(out, "}");
 }
 
 static void
@@ -174,27 +189,24 @@ answer(struct bh_call *call, const struct bh_job *job)
     bh_buf_fmt(out, "],\"cursor\":\"%s\"}", cursor);
 }
 
+void
+bh_publish_answer(struct bh_call *call, const struct bh_job *job)
+{
+    if (job == NULL)
+        bh_refuse(call, BH_LOG_UNAVAILABLE, NULL);
+    else if (job->outcome == BH_GRANTED)
+        answer(call, job);
+    else
+        refuse_event(call, job->outcome, (enum shape)call->shape, job->conflict,
+                     "eventId", "it is stored with another body");
+}
+
 static void
 store(struct bh_call *call, struct publish *p)
 {
-    struct bh_writer *writer = call->worker->writer;
-    struct bh_job *job =
-        bh_job_new(&p->batch, call->rq->domain, call->claims->user);
-
-    if (job == NULL) {
-        bh_refuse(call, BH_INTERNAL, NULL);
-        return;
-    }
-    bh_turn_give(call->turn);
-    enum bh_refusal no = bh_writer_submit(writer, job);
-    if (no == BH_GRANTED)
-        answer(call, job);
-    else if (no == BH_EVENT_CONFLICT)
-        refuse_event(call, no, p->shape, job->conflict, "eventId",
-                     "it is stored with another body");
-    else
-        bh_refuse(call, no, NULL);
-    bh_job_put(writer, job);
+    call->shape = (uint8_t)p->shape;
+    call->job = bh_job_new(&p->batch, call->rq->domain, call->claims->user);
+    if (call->job == NULL) bh_refuse(call, BH_INTERNAL, NULL);
 }
 
 void

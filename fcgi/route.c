@@ -260,8 +260,17 @@ run(struct bh_call *call)
         return;
     }
     run_checked(call);
-    if (call->route->recorded && call->claims != NULL &&
-        is_clients_fault(call->reply.refusal))
+}
+
+void
+bh_route_end(struct bh_call *call)
+{
+    enum bh_refusal no = call->reply.refusal;
+
+    if (no == BH_GRANTED) return;
+    bh_count_refused(no);
+    if (call->route != NULL && call->route->recorded && call->claims != NULL &&
+        is_clients_fault(no))
         record(call);
 }
 
@@ -269,6 +278,5 @@ void
 bh_route_run(struct bh_call *call)
 {
     run(call);
-    if (call->reply.refusal != BH_GRANTED)
-        bh_count_refused(call->reply.refusal);
+    if (call->job == NULL) bh_route_end(call);
 }

@@ -18,7 +18,10 @@ const char *bh_route_methods(const struct bh_route *route);
 #define BH_LINE_SUBSCRIBE "RealtimeSubscribe"
 const char *bh_route_line(const struct bh_route *route);
 
-/* Answer a call: run its handler, or refuse it. */
+/* Answer a call: run its handler, or refuse it; or leave it with call->job. */
 void bh_route_run(struct bh_call *call);
+/* What follows an answer: a refusal is counted, and put on record. Once, after
+ * the answer to call->job. */
+void bh_route_end(struct bh_call *call);
 
 #endif

@@ -12,14 +12,11 @@
 
 #include <fcgiapp.h>
 
-#include "call.h"
 #include "clock.h"
+#include "exchange.h"
 #include "log.h"
 #include "mem.h"
-#include "pass.h"
-#include "route.h"
 #include "sock.h"
-#include "tell.h"
 #include "thread.h"
 #include "turn.h"
 
@@ -32,10 +29,11 @@ struct thread {
     pthread_t id;
     struct bh_worker *worker;
     struct bh_turn *turn;
-    struct bh_store *log; /* reader, NULL until it is needed */
-    bool failing;         /* accept does, and the log says so */
-    bool accepting;       /* atomic: it waits for a connection */
-    bool left;            /* atomic */
+    struct bh_exchange *exchange; /* NULL until it is needed */
+    struct bh_store *log;         /* reader, NULL until it is needed */
+    bool failing;                 /* accept does, and the log says so */
+    bool accepting;               /* atomic: it waits for a connection */
+    bool left;                    /* atomic */
 };
 
 struct bh_serve {
@@ -96,106 +94,14 @@ accept_one(struct thread *t, bool *named)
 
 /* ---- one request ---- */
 
-static void
-send_reply(FCGX_Request *r, struct bh_call *call)
+/* The thread's exchange, or another where it went to the writer. Waits for
+ * memory rather than drop what has been accepted. */
+static struct bh_exchange *
+exchange_of(struct thread *t)
 {
-    struct bh_buf cors = BH_BUF_INIT;
-    struct bh_buf out = BH_BUF_INIT;
-
-    bh_call_cors(&cors, call);
-    bh_reply_encode(&out, &call->reply, call->rq->id, bh_buf_cstr(&cors));
-    bh_sock_write_timeout(r->ipcFd, call->setup->conf->worker.io_timeout_ms);
-    if (!out.failed) FCGX_PutStr(out.p, (int)out.len, r->out);
-    bh_buf_fini(&out);
-    bh_buf_fini(&cors);
-    /* libfcgi's shutdown and wait for the other side is for those that still
-     * send. Nothing is left of a request that was read to its end. */
-    if (call->rq->drained) FCGX_Detach(r);
-    FCGX_Finish_r(r);
-}
-
-/* Our copy only: what becomes of the connection is the broker's to say. */
-static void
-let_go(FCGX_Request *r)
-{
-    FCGX_Detach(r);
-    FCGX_Free(r, 1);
-}
-
-static void
-answer(struct thread *t, FCGX_Request *r, struct bh_request *rq,
-       struct bh_setup *setup, const struct bh_rules *rules)
-{
-    int64_t began_us = bh_now_us();
-    struct bh_call call = {.worker = t->worker,
-                           .log = &t->log,
-                           .turn = t->turn,
-                           .rq = rq,
-                           .setup = setup,
-                           .rules = rules,
-                           .connection = r->ipcFd,
-                           .request_id = (uint16_t)r->requestId};
-
-    bh_reply_init(&call.reply);
-    bh_route_run(&call);
-    if (call.parked)
-        let_go(r);
-    else if (rq->broken)
-        FCGX_Free(r, 1);
-    else {
-        bh_tell(&call, began_us);
-        send_reply(r, &call);
-    }
-    bh_reply_fini(&call.reply);
-    bh_claims_put(call.claims);
-}
-
-/* FD or, where a relay accepted it, what came over FD. NAMED: so FD's peer is.
- */
-static int
-connection_of(int fd, bool named, const struct bh_setup *setup)
-{
-    bh_sock_read_timeout(fd, setup->conf->worker.io_timeout_ms);
-    if (!named) return fd;
-    fd = bh_pass_take(fd);
-    if (fd >= 0) bh_sock_read_timeout(fd, setup->conf->worker.io_timeout_ms);
-    return fd;
-}
-
-/* Detached, so that libfcgi doesn't wait two seconds more for one that it gives
- * up, such as a silent one. */
-static bool
-read_head(FCGX_Request *r, int fd)
-{
-    r->ipcFd = fd;
-    r->keepConnection = 1;
-    if (fd < 0) return false;
-    FCGX_Detach(r);
-    if (FCGX_Accept_r(r) != 0) return false;
-    FCGX_Attach(r);
-    /* One request per connection, whatever the web server asks. */
-    r->keepConnection = 0;
-    return true;
-}
-
-/* FD is libfcgi's from here on. PARAMS cut short pass for a request there, so
- * its error has to be looked at. */
-static void
-serve_one(struct thread *t, FCGX_Request *r, int fd, bool named)
-{
-    struct bh_rules *rules;
-    struct bh_request rq;
-
-    bh_orders_look(&t->worker->orders, &rules);
-    struct bh_setup *setup = bh_setup_get(&t->worker->setup);
-    if (read_head(r, connection_of(fd, named, setup))) {
-        if (FCGX_GetError(r->in) != 0 || !bh_request_parse(&rq, r->envp, r->in))
-            FCGX_Free(r, 1);
-        else
-            answer(t, r, &rq, setup, rules);
-    }
-    bh_setup_put(setup);
-    bh_rules_put(rules);
+    while (t->exchange == NULL && (t->exchange = bh_exchange_new()) == NULL)
+        nap(PAUSE_MS);
+    return t->exchange;
 }
 
 /* ---- the threads ---- */
@@ -204,9 +110,7 @@ static void *
 run(void *arg)
 {
     struct thread *t = arg;
-    FCGX_Request r;
 
-    FCGX_InitRequest(&r, -1, 0);
     while (bh_turn_take(t->turn) && !is_stopping(t->worker)) {
         bool named;
         int fd = accept_one(t, &named);
@@ -215,10 +119,12 @@ run(void *arg)
             continue;
         }
         bh_turn_begin(t->turn);
-        serve_one(t, &r, fd, named);
+        if (!bh_exchange_serve(exchange_of(t), t->worker, fd, named, &t->log))
+            t->exchange = NULL;
         bh_turn_end(t->turn);
     }
     bh_turn_give(t->turn);
+    bh_exchange_free(t->exchange);
     bh_store_close(t->log);
     __atomic_store_n(&t->left, true, __ATOMIC_RELEASE);
     return NULL;

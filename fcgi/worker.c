@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
@@ -13,7 +14,11 @@
 #include "log.h"
 #include "process.h"
 #include "serve.h"
+#include "slow.h"
 #include "sock.h"
+
+#define SLOW_MS     5000 /* what answers under way may take at the end */
+#define DESCRIPTORS 4096 /* wanted, where the hard limit allows it */
 
 /* ---- signals ---- */
 
@@ -86,6 +91,17 @@ open_rates(const struct bh_conf *conf)
 
 /* ---- its life ---- */
 
+/* Each publish that waits for its commit holds one. */
+static void
+raise_descriptors(void)
+{
+    struct rlimit l;
+
+    if (getrlimit(RLIMIT_NOFILE, &l) != 0 || l.rlim_cur >= DESCRIPTORS) return;
+    l.rlim_cur = l.rlim_max < DESCRIPTORS ? l.rlim_max : DESCRIPTORS;
+    setrlimit(RLIMIT_NOFILE, &l);
+}
+
 static bool
 init(struct bh_worker *w, int listener, const char *conf_path,
      struct bh_setup *setup)
@@ -93,6 +109,7 @@ init(struct bh_worker *w, int listener, const char *conf_path,
     const struct bh_conf *conf = setup->conf;
 
     bh_process_now(); /* uptime begins here */
+    raise_descriptors();
     *w = (struct bh_worker){.listener = listener, .conf_path = conf_path};
     bh_setup_slot_init(&w->setup, setup);
     w->first = bh_setup_get(&w->setup);
@@ -107,16 +124,29 @@ init(struct bh_worker *w, int listener, const char *conf_path,
     return w->wire != NULL && w->writer != NULL && w->rates != NULL;
 }
 
-static void
+/* Those that still send an answer have a bound of their own. */
+static bool
+wait_for_slow(struct bh_worker *w)
+{
+    const struct timespec nap = {0, 10 * 1000000};
+
+    for (int i = 0; bh_slow_threads(w) > 0 && i < SLOW_MS / 10; i++)
+        nanosleep(&nap, NULL);
+    return bh_slow_threads(w) == 0;
+}
+
+/* False, and the rest left as it is, where somebody can't be waited for. */
+static bool
 fini(struct bh_worker *w)
 {
-    bh_writer_free(w->writer);
+    if (!bh_writer_free(w->writer) || !wait_for_slow(w)) return false;
     if (w->wire != NULL) bh_counts_send(w->wire);
     bh_wire_free(w->wire);
     bh_rates_close(w->rates);
     bh_orders_fini(&w->orders);
     bh_setup_slot_fini(&w->setup);
     bh_setup_put(w->first);
+    return true;
 }
 
 static void
@@ -132,6 +162,7 @@ watch_signals(struct bh_worker *w, const sigset_t *wanted)
             return;
         else
             bh_counts_send(w->wire);
+        bh_writer_expire(w->writer);
     }
 }
 
@@ -156,11 +187,13 @@ bh_worker_run(int listener, const char *conf_path, struct bh_setup *setup)
     bh_notify("READY=1");
     watch_signals(&w, &wanted);
     bh_notify("STOPPING=1");
-    if (!bh_serve_stop(serve)) {
-        /* A silent connection holds a thread; there is nothing to answer. */
-        bh_log(BH_WARN, "leaving though a connection is still open");
-        _exit(EX_OK);
-    }
-    fini(&w);
-    return EX_OK;
+    /* A silent connection may hold a thread, and another process the log's
+     * lock: publishes that wait for that are told that nobody knows. */
+    bool served = bh_serve_stop(serve);
+    if (served && fini(&w)) return EX_OK;
+    bh_writer_expire(w.writer);
+    bh_log(BH_WARN, "leaving though %s",
+           served ? "the log is locked, or an answer isn't taken"
+                  : "a connection is still open");
+    _exit(EX_OK);
 }

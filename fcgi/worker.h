@@ -23,6 +23,7 @@ struct bh_worker {
     struct bh_writer *writer;
     struct bh_rates *rates;
     bool stop; /* atomic */
+    int slow;  /* atomic; slow.c's threads */
 };
 
 /*

@@ -17,13 +17,16 @@
 
 #define QUEUED_MS 5000 /* a request waits this long for the log */
 #define TAKEN_MS  5000 /* and this long for a commit under way */
+#define STOP_MS   8000 /* for all that is queued, at the end */
 
 struct bh_writer {
     pthread_mutex_t lock;
     pthread_t thread;
     bool started, stop;
-    int wake; /* an eventfd */
+    bool asleep; /* the thread is, or is about to be */
+    int wake;    /* an eventfd */
     struct bh_queue queue;
+    struct bh_link open; /* jobs that nobody has answered, the oldest first */
     struct bh_record record;
     unsigned long dropped; /* refusals */
 
@@ -34,23 +37,27 @@ struct bh_writer {
 
 /* ---- jobs ---- */
 
+/* What a body takes in memory: twice, as text and as names. */
+static size_t
+size_of(const struct bh_batch *b)
+{
+    return b->text.len + b->strings.len +
+           b->n * (sizeof *b->v + sizeof(struct bh_result));
+}
+
 struct bh_job *
 bh_job_new(struct bh_batch *batch, struct bh_str domain, const char *publisher)
 {
     size_t results = batch->n * sizeof(struct bh_result);
     struct bh_job *job = bh_zalloc(sizeof *job + results);
     size_t publisher_len = strnlen(publisher, BH_NAME_MAX);
-    pthread_condattr_t attr;
 
     if (job == NULL) return NULL;
     bh_list_init(&job->link);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&job->done, &attr);
-    pthread_condattr_destroy(&attr);
-    job->refs = 1;
+    bh_list_init(&job->open);
     job->queued_us = bh_now_us();
     job->outcome = BH_LOG_UNAVAILABLE;
+    job->bytes = size_of(batch);
     job->batch = *batch;
     memset(batch, 0, sizeof *batch);
     memcpy(job->names, domain.p, domain.len);
@@ -60,36 +67,38 @@ bh_job_new(struct bh_batch *batch, struct bh_str domain, const char *publisher)
     return job;
 }
 
-static void
-job_free(struct bh_job *job)
+void
+bh_job_free(struct bh_job *job)
 {
-    pthread_cond_destroy(&job->done);
+    if (job == NULL) return;
     bh_batch_fini(&job->batch);
     bh_free(job);
 }
 
-void
-bh_job_put(struct bh_writer *w, struct bh_job *job)
+/* The lock is held. A thread that is at work looks by itself. */
+static void
+wake(struct bh_writer *w)
 {
-    pthread_mutex_lock(&w->lock);
-    bool last = --job->refs == 0;
-    pthread_mutex_unlock(&w->lock);
-    if (last) job_free(job);
+    uint64_t one = 1;
+
+    if (!w->asleep) return;
+    w->asleep = false;
+    if (write(w->wake, &one, sizeof one) < 0)
+        bh_log(BH_ERROR, "writer: eventfd: %m");
 }
 
 /* ---- the thread ---- */
 
-/* Move what one transaction is to have out of the queues; whether jobs are
- * left. */
-static bool
+/* Move what one transaction is to have out of the queues. */
+static void
 take(struct bh_writer *w, struct bh_group *group)
 {
     pthread_mutex_lock(&w->lock);
-    bool left = bh_queue_take(&w->queue, &group->jobs);
+    w->asleep = false;
+    bh_queue_take(&w->queue, &group->jobs, bh_now_us());
     bool now = w->stop || !bh_list_empty(&group->jobs);
     bh_record_take(&w->record, group, now, bh_now_ms());
     pthread_mutex_unlock(&w->lock);
-    return left;
 }
 
 static bool
@@ -101,19 +110,31 @@ has_stored(const struct bh_job *job)
     return false;
 }
 
+/* Out of the list of those who wait; false where nobody does any more. The lock
+ * is held. */
+static bool
+claim(struct bh_job *job)
+{
+    bool waits = !bh_list_empty(&job->open);
+
+    bh_list_del(&job->open);
+    return waits;
+}
+
+/* Answer them. One that couldn't be stored is as good as one never taken. */
 static void
 settle(struct bh_writer *w, struct bh_link *jobs)
 {
     bh_list_each_safe (l, next, jobs) {
         struct bh_job *job = bh_job_of(l);
+        bool stored = job->outcome != BH_LOG_UNAVAILABLE;
         bh_list_del(l);
         pthread_mutex_lock(&w->lock);
         if (has_stored(job)) bh_record_deliveries(&w->record, job);
-        job->state = BH_JOB_DONE;
-        pthread_cond_signal(&job->done);
-        bool last = --job->refs == 0;
+        bool waits = claim(job);
         pthread_mutex_unlock(&w->lock);
-        if (last) job_free(job);
+        if (waits) job->fn(job->arg, stored ? job : NULL);
+        bh_job_free(job);
     }
 }
 
@@ -140,7 +161,15 @@ store(struct bh_writer *w, struct bh_group *group)
     settle(w, &settled);
 }
 
-/* Milliseconds until something is due, -1: never. */
+static int
+sooner(int a, int b)
+{
+    if (a < 0 || b < 0) return a < 0 ? b : a;
+    return a < b ? a : b;
+}
+
+/* Milliseconds until something is due, -1: never. From now on the thread is to
+ * be woken. */
 static int
 next_timeout(struct bh_writer *w)
 {
@@ -149,18 +178,19 @@ next_timeout(struct bh_writer *w)
 
     pthread_mutex_lock(&w->lock);
     int record = bh_record_timeout(&w->record, now);
+    int queue = bh_queue_timeout(&w->queue, bh_now_us());
+    w->asleep = queue != 0;
     pthread_mutex_unlock(&w->lock);
-    if (broker < 0 || record < 0) return broker < 0 ? record : broker;
-    return broker < record ? broker : record;
+    return sooner(queue, sooner(broker, record));
 }
 
-/* Sleep until something is to be done. AT_ONCE: there is already. */
+/* Sleep until something is to be done. */
 static void
-wait_for_work(struct bh_writer *w, bool at_once)
+wait_for_work(struct bh_writer *w)
 {
     struct pollfd fds[2] = {{.fd = w->wake, .events = POLLIN},
                             {.fd = w->broker.fd, .events = POLLIN}};
-    int timeout = at_once ? 0 : next_timeout(w);
+    int timeout = next_timeout(w);
     struct bh_link settled;
     uint64_t count;
 
@@ -188,14 +218,17 @@ static void *
 run(void *arg)
 {
     struct bh_writer *w = arg;
-    bool left = false;
 
     while (!is_over(w)) {
         struct bh_group group;
         bh_group_init(&group);
-        wait_for_work(w, left);
-        left = take(w, &group);
-        if (!bh_group_empty(&group)) store(w, &group);
+        wait_for_work(w);
+        take(w, &group);
+        if (bh_group_empty(&group)) continue;
+        store(w, &group);
+        pthread_mutex_lock(&w->lock);
+        bh_queue_done(&w->queue, bh_now_us());
+        pthread_mutex_unlock(&w->lock);
     }
     bh_notes_fini(&w->broker);
     bh_append_fini(&w->append);
@@ -217,36 +250,38 @@ bh_writer_new(const char *log_path, enum bh_sync sync, const char *broker_path)
     }
     pthread_mutex_init(&w->lock, NULL);
     bh_queue_init(&w->queue);
+    bh_list_init(&w->open);
     bh_record_init(&w->record);
     w->append = (struct bh_append){.path = log_path, .sync = sync};
     bh_notes_init(&w->broker, broker_path);
     return w;
 }
 
-static void
-wake(struct bh_writer *w)
+/* The thread may be held by a lock that another process keeps. */
+static bool
+join(pthread_t thread, int ms)
 {
-    uint64_t one = 1;
+    struct timespec till;
 
-    if (write(w->wake, &one, sizeof one) < 0)
-        bh_log(BH_ERROR, "writer: eventfd: %m");
+    clock_gettime(CLOCK_REALTIME, &till);
+    till.tv_sec += ms / 1000;
+    return pthread_timedjoin_np(thread, NULL, &till) == 0;
 }
 
-void
+bool
 bh_writer_free(struct bh_writer *w)
 {
-    if (w == NULL) return;
+    if (w == NULL) return true;
     pthread_mutex_lock(&w->lock);
     w->stop = true;
     bool started = w->started;
+    wake(w);
     pthread_mutex_unlock(&w->lock);
-    if (started) {
-        wake(w);
-        pthread_join(w->thread, NULL);
-    }
+    if (started && !join(w->thread, STOP_MS)) return false;
     close(w->wake);
     pthread_mutex_destroy(&w->lock);
     bh_free(w);
+    return true;
 }
 
 /* The lock is held. */
@@ -260,45 +295,83 @@ is_running(struct bh_writer *w)
 
 /* ---- the requests' side ---- */
 
-/* The lock is held. */
-static bool
-wait_for(struct bh_writer *w, struct bh_job *job, int ms)
+enum bh_refusal
+bh_writer_submit(struct bh_writer *w, struct bh_job *job, bh_job_fn *fn,
+                 void *arg)
 {
-    struct timespec till;
+    enum bh_refusal no = BH_LOG_UNAVAILABLE;
 
-    clock_gettime(CLOCK_MONOTONIC, &till);
-    till.tv_sec += ms / 1000;
-    while (job->state != BH_JOB_DONE)
-        if (pthread_cond_timedwait(&job->done, &w->lock, &till) != 0) break;
-    return job->state == BH_JOB_DONE;
+    job->fn = fn;
+    job->arg = arg;
+    pthread_mutex_lock(&w->lock);
+    if (!bh_queue_has_room(&w->queue, job->publisher, job->batch.v[0].org,
+                           job->bytes))
+        no = BH_RATE_LIMITED;
+    else if (is_running(w)) {
+        bh_queue_add(&w->queue, job);
+        bh_list_add(&w->open, &job->open);
+        wake(w);
+        no = BH_GRANTED;
+    }
+    pthread_mutex_unlock(&w->lock);
+    if (no != BH_GRANTED) bh_job_free(job);
+    return no;
 }
 
-/* The lock is held. A job that is still in the queue can be taken back; one
- * that the thread has may yet be committed, so it gets more time. */
-static bool
-wait_until_done(struct bh_writer *w, struct bh_job *job)
+bool
+bh_writer_has_room(struct bh_writer *w, struct bh_str publisher,
+                   struct bh_str org)
 {
-    if (wait_for(w, job, QUEUED_MS)) return true;
-    if (job->state == BH_JOB_TAKEN) return wait_for(w, job, TAKEN_MS);
-    bh_list_del(&job->link);
-    job->refs--;
+    pthread_mutex_lock(&w->lock);
+    bool room = bh_queue_has_room(&w->queue, publisher, org, 0);
+    pthread_mutex_unlock(&w->lock);
+    return room;
+}
+
+/* At the end everybody has waited for long enough. */
+static bool
+is_late(const struct bh_writer *w, const struct bh_job *job, int64_t now_us)
+{
+    int64_t most = job->taken ? QUEUED_MS + TAKEN_MS : QUEUED_MS;
+
+    return w->stop || now_us - job->queued_us >= most * 1000;
+}
+
+/* One that has waited for too long, which nobody else answers now; where it was
+ * still in the queue it is taken back, and becomes *OWN. */
+static bool
+claim_late(struct bh_writer *w, bh_job_fn **fn, void **arg, struct bh_job **own)
+{
+    int64_t now = bh_now_us();
+
+    bh_list_each (l, &w->open) {
+        struct bh_job *job = bh_job_of_open(l);
+        if (!is_late(w, job, now)) continue;
+        *fn = job->fn;
+        *arg = job->arg;
+        *own = job->taken ? NULL : job;
+        if (*own != NULL) bh_queue_remove(&w->queue, job);
+        return claim(job);
+    }
     return false;
 }
 
-enum bh_refusal
-bh_writer_submit(struct bh_writer *w, struct bh_job *job)
+void
+bh_writer_expire(struct bh_writer *w)
 {
-    bool done = false;
+    struct bh_job *own;
+    bh_job_fn *fn;
+    void *arg;
+    bool late;
 
-    pthread_mutex_lock(&w->lock);
-    if (is_running(w)) {
-        job->refs++;
-        bh_list_add(&w->queue.jobs, &job->link);
-        wake(w);
-        done = wait_until_done(w, job);
-    }
-    pthread_mutex_unlock(&w->lock);
-    return done ? job->outcome : BH_LOG_UNAVAILABLE;
+    do {
+        pthread_mutex_lock(&w->lock);
+        late = claim_late(w, &fn, &arg, &own);
+        pthread_mutex_unlock(&w->lock);
+        if (!late) return;
+        fn(arg, NULL);
+        bh_job_free(own);
+    } while (late);
 }
 
 /* ---- what is put on record without waiting ---- */

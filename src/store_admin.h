@@ -45,12 +45,18 @@ int bh_store_prune(struct bh_store *s, struct bh_prune *p, int limit, int *n);
 /* *ROWS: how many bh_store_prune would delete, all steps together. */
 int bh_store_prune_count(struct bh_store *s, const struct bh_prune *p,
                          int64_t *rows);
-/* Marks of channels that a mark of the whole log has overtaken go. In a
- * transaction. */
-int bh_store_prune_tidy(struct bh_store *s);
-/* Checkpoint little and often on this handle, so that none holds the lock for
- * long. */
-void bh_store_gentle(struct bh_store *s);
+/* Marks of channels that a mark of the whole log has overtaken go, LIMIT of
+ * them; *N: how many. In a transaction. */
+int bh_store_prune_tidy(struct bh_store *s, int limit, int *n);
+/*
+ * From now on a commit on this handle lets go of the lock sooner: it waits for
+ * no disk, and doesn't checkpoint; bh_store_checkpoint does, little and often,
+ * in a hold of its own. Not for a handle that appends events.
+ */
+int bh_store_gentle(struct bh_store *s);
+/* Where one is due. 1, and for how long the lock was held; 0: it wasn't due; or
+ * a negative errno. Outside of a transaction. */
+int bh_store_checkpoint(struct bh_store *s, int64_t *held_us);
 /* *BYTES: what is in use of the file, free pages not counted. */
 int bh_store_used(struct bh_store *s, int64_t *bytes);
 /* *UPTO: the seq up to which the events of a domain, or of an org, must go so
@@ -80,8 +86,10 @@ int bh_store_holds(struct bh_store *s,
 int bh_store_summarize(struct bh_store *s, int limit, int *n);
 /* *UPTO: the last event counted. */
 int bh_store_summarized(struct bh_store *s, int64_t *upto);
-/* In a transaction: what was counted before BEFORE_MS goes. */
-int bh_store_summary_keep(struct bh_store *s, int64_t before_ms);
+/* In a transaction: what was counted before BEFORE_MS goes, LIMIT rows of it;
+ * *N: how many. */
+int bh_store_summary_keep(struct bh_store *s, int64_t before_ms, int limit,
+                          int *n);
 
 /* ---- the last while: store_tally.c ---- */
 

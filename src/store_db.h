@@ -63,8 +63,8 @@ struct bh_store {
     dev_t dev;        /* of the file that is open */
     ino_t ino;
     int64_t data_version;
-    int64_t hour;        /* of the last event stored here, in `hours`; or 0 */
-    int checkpoint_each; /* frames; 0: the usual number */
+    int64_t hour; /* of the last event stored here, in `hours`; or 0 */
+    bool gentle;  /* bh_store_gentle */
     char log_id[BH_LOG_ID_LEN + 1];
     char error[512];
 };

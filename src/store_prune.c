@@ -143,20 +143,24 @@ bh_store_pruned_any(struct bh_store *s, int64_t *seq)
 }
 
 int
-bh_store_prune_tidy(struct bh_store *s)
+bh_store_prune_tidy(struct bh_store *s, int limit, int *n)
 {
+    sqlite3_stmt *q;
     int rc = bh_store_within(s);
 
+    *n = 0;
+    if (rc == 0)
+        rc = bh_store_prepare(s, &q,
+                              "DELETE FROM pruned WHERE (domain, org_id) IN"
+                              " (SELECT domain, org_id FROM pruned"
+                              " WHERE org_id NOT IN (SELECT org_id FROM holds)"
+                              " AND seq <= (SELECT pruned_seq FROM log)"
+                              " LIMIT ?1)");
     if (rc < 0) return rc;
-    return bh_store_execute(s, "DELETE FROM pruned WHERE org_id NOT IN"
-                               " (SELECT org_id FROM holds)"
-                               " AND seq <= (SELECT pruned_seq FROM log)");
-}
-
-void
-bh_store_gentle(struct bh_store *s)
-{
-    s->checkpoint_each = 128;
+    sqlite3_bind_int(q, 1, limit);
+    rc = bh_store_once(s, q, NULL);
+    if (rc == 0) *n = sqlite3_changes(s->db);
+    return rc;
 }
 
 int

@@ -141,18 +141,26 @@ bh_store_summarize(struct bh_store *s, int limit, int *n)
 }
 
 int
-bh_store_summary_keep(struct bh_store *s, int64_t before_ms)
+bh_store_summary_keep(struct bh_store *s, int64_t before_ms, int limit, int *n)
 {
     static const char *const old[] = {
-        "DELETE FROM hour_types WHERE hour < ?1 + ?2",
-        "DELETE FROM hour_delays WHERE hour < ?1 + ?2",
-        "DELETE FROM duplicates WHERE hour < ?1 + ?2",
+        "DELETE FROM hour_types WHERE (hour, domain, event_type) IN"
+        " (SELECT hour, domain, event_type FROM hour_types WHERE hour < ?1"
+        " ORDER BY hour LIMIT ?2)",
+        "DELETE FROM hour_delays WHERE (hour, domain, ms) IN (SELECT hour,"
+        " domain, ms FROM hour_delays WHERE hour < ?1 ORDER BY hour LIMIT ?2)",
+        "DELETE FROM duplicates WHERE (hour, domain, org_id, publisher) IN"
+        " (SELECT hour, domain, org_id, publisher FROM duplicates"
+        " WHERE hour < ?1 ORDER BY hour LIMIT ?2)",
         "DELETE FROM day_orgs WHERE (day, domain, org_id) IN (SELECT day,"
         " domain, org_id FROM day_orgs WHERE day <"
-        " date((?1 + ?2) / 1000, 'unixepoch') ORDER BY day LIMIT 1000)"};
+        " date(?1 / 1000, 'unixepoch') ORDER BY day LIMIT ?2)"};
     int rc = bh_store_within(s);
 
-    for (size_t i = 0; rc == 0 && i < bh_countof(old); i++)
-        rc = run_step(s, old[i], before_ms, 0);
+    *n = 0;
+    for (size_t i = 0; rc == 0 && i < bh_countof(old) && *n < limit; i++) {
+        rc = run_step(s, old[i], before_ms, limit - *n);
+        if (rc == 0) *n += sqlite3_changes(s->db);
+    }
     return rc;
 }

@@ -11,6 +11,8 @@
  * file, for which no reader may be in the middle of it. */
 #define CHECKPOINT_FRAMES 1000
 #define TRUNCATE_FRAMES   4096
+/* For a gentle handle. */
+#define GENTLE_FRAMES 128
 
 /* ---- the transaction ---- */
 
@@ -57,13 +59,42 @@ checkpoint(struct bh_store *s)
     bh_log(BH_WARN, "log: checkpoint: %s", s->error);
 }
 
+static bool
+checkpoint_is_due(struct bh_store *s)
+{
+    int each = s->gentle ? GENTLE_FRAMES : CHECKPOINT_FRAMES;
+
+    if (s->frames < s->checkpointed) s->checkpointed = 0; /* it began anew */
+    return s->frames - s->checkpointed >= each;
+}
+
 static void
 checkpoint_when_due(struct bh_store *s)
 {
-    int each = s->checkpoint_each ? s->checkpoint_each : CHECKPOINT_FRAMES;
+    if (checkpoint_is_due(s)) checkpoint(s);
+}
 
-    if (s->frames < s->checkpointed) s->checkpointed = 0; /* it began anew */
-    if (s->frames - s->checkpointed >= each) checkpoint(s);
+/* What deletes and counts may be taken back by a power failure, all of it or
+ * nothing: it is done again. No number is given out by it. */
+int
+bh_store_gentle(struct bh_store *s)
+{
+    s->gentle = true;
+    return bh_store_execute(s, "PRAGMA synchronous = NORMAL");
+}
+
+int
+bh_store_checkpoint(struct bh_store *s, int64_t *held_us)
+{
+    int rc = checkpoint_is_due(s) ? bh_store_lock(s) : -EAGAIN;
+
+    if (rc < 0) return rc == -EAGAIN ? 0 : rc;
+    int64_t began = bh_now_us();
+    bool replaced = bh_store_replaced(s);
+    if (!replaced) checkpoint(s);
+    bh_store_unlock(s);
+    *held_us = bh_now_us() - began;
+    return replaced ? 0 : 1;
 }
 
 int
@@ -80,7 +111,7 @@ void
 bh_store_release(struct bh_store *s)
 {
     if (!s->locked) return;
-    checkpoint_when_due(s);
+    if (!s->gentle) checkpoint_when_due(s);
     bh_store_unlock(s);
 }
 
@@ -159,8 +190,10 @@ open_hour(struct bh_store *s, int64_t now_ms, int64_t seq)
     return bh_store_run(s, BH_Q_HOUR);
 }
 
+/* *NEW: whether there was none of this name. Its index finds out by the way,
+ * and nothing is written then, nor a number used up. */
 static int
-insert(struct bh_store *s, const struct bh_row *row, int64_t now_ms)
+insert(struct bh_store *s, const struct bh_row *row, int64_t now_ms, bool *new)
 {
     sqlite3_stmt *q = s->q[BH_Q_INSERT];
 
@@ -173,7 +206,11 @@ insert(struct bh_store *s, const struct bh_row *row, int64_t now_ms)
     sqlite3_bind_int64(q, 7, now_ms);
     bh_store_bind(q, 8, row->publisher);
     bh_store_bind(q, 9, row->body);
-    return bh_store_run(s, BH_Q_INSERT);
+    *new = sqlite3_step(q) == SQLITE_DONE ||
+           sqlite3_extended_errcode(s->db) != SQLITE_CONSTRAINT_UNIQUE;
+    if (*new) return bh_store_reset(s, q);
+    sqlite3_reset(q);
+    return 0;
 }
 
 /* Sent again: counted, for whoever wonders. */
@@ -192,20 +229,34 @@ count_again(struct bh_store *s, const struct bh_row *row, int64_t seq)
     return bh_store_run(s, BH_Q_AGAIN);
 }
 
-/* Looked up first: INSERT OR IGNORE uses up a number even where it ignores. */
+static int
+append_again(struct bh_store *s, const struct bh_row *row,
+             bool (*same)(struct bh_str, struct bh_str), int64_t *seq,
+             enum bh_stored *what)
+{
+    int rc = find(s, row, same, seq, what);
+
+    if (rc < 0) return rc;
+    if (*seq == 0)
+        return bh_store_say(s, -EIO,
+                            "an event is in the index only; run "
+                            "bellhopctl verify");
+    return *what == BH_DUPLICATE ? count_again(s, row, *seq) : 0;
+}
+
+/* INSERT OR IGNORE would use up a number even where it ignores. */
 int
 bh_store_append(struct bh_store *s, const struct bh_row *row,
                 bool (*same)(struct bh_str stored, struct bh_str body),
                 int64_t *seq, enum bh_stored *what)
 {
+    int64_t now = bh_wall_ms();
+    bool new = false;
     int rc = bh_store_within(s);
 
-    if (rc == 0) rc = find(s, row, same, seq, what);
+    if (rc == 0) rc = insert(s, row, now, &new);
     if (rc < 0) return rc;
-    if (*seq > 0) return *what == BH_DUPLICATE ? count_again(s, row, *seq) : 0;
-    int64_t now = bh_wall_ms();
-    rc = insert(s, row, now);
-    if (rc < 0) return rc;
+    if (!new) return append_again(s, row, same, seq, what);
     *seq = sqlite3_last_insert_rowid(s->db);
     *what = BH_STORED;
     return open_hour(s, now, *seq);

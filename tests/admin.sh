@@ -47,7 +47,7 @@ domain "off" { enabled = false }
 END
 export BELLHOP_CONF="$dir/conf"
 
-for command in token log publish prune hold backup restore verify summarize keys; do
+for command in token log publish prune hold backup restore verify summarize keys doctor; do
     expect 0 "help $command" "$ctl" help $command
     says out "Example" "help $command shows examples"
     grep -q '.\{82\}' "$dir/out" && fail "help $command: a line is longer than a terminal"
@@ -60,6 +60,15 @@ for command in "log" "prune --older-than 1d" "backup $dir/b" "hold list" "summar
     says err "log.db" "$command names the log"
 done
 [ -e "$dir/log.db" ] && fail "a log was laid by asking for one"
+
+# ---- doctor, where nothing runs yet ----
+expect 1 "doctor of nothing" "$ctl" doctor
+says out "no socket" "doctor misses the broker"
+expect 1 "doctor as JSON" "$ctl" doctor --json
+says out '"check":"broker socket"' "doctor as JSON"
+expect 64 "doctor of no URL" "$ctl" doctor --url localhost
+expect 64 "doctor of no domain" "$ctl" doctor --domain /
+BELLHOP_CONF=$dir/none expect 1 "doctor without a configuration" "$ctl" doctor
 
 # ---- publish ----
 expect 0 publish "$ctl" publish -d tasks -o hotel-1 -t TaskCreated -i e-0 --payload '{"taskId":"t-9","tags":["a","b"],"assignee":null}'
@@ -174,6 +183,25 @@ until "$ctl" prune --older-than 1s --dry-run | grep -q '1030 events' || [ $tries
 done
 expect 0 "prune dry" "$ctl" prune --older-than 1s --dry-run
 says out "would prune 1030 events" "what a dry run says"
+# Stopped while it waits for the lock: then it has done nothing, and says so.
+mkfifo "$dir/go"
+flock "$dir/log.db.lock" cat "$dir/go" >/dev/null &
+exec 8>"$dir/go"
+until ! flock -n "$dir/log.db.lock" true; do sleep 0.05; done
+"$ctl" prune --older-than 1s >"$dir/out" 2>"$dir/err" 8>&- &
+pruning=$!
+tries=0 # it waits once nothing of it runs
+until grep -q flock "/proc/$pruning/wchan" 2>/dev/null || [ $tries -ge 40 ]; do
+    sleep 0.05
+    tries=$((tries + 1))
+done
+kill -INT $pruning # a shell's child in the background ignores it, unless it takes it itself
+exec 8>&-
+wait $pruning
+got=$?
+[ $got -eq 75 ] || fail "a stopped prune: exit $got instead of 75"
+says out "pruned 0 events, and was stopped" "a stopped prune says so"
+says out "left: events 1 to 1202" "prune says what is left"
 expect 0 prune "$ctl" prune --older-than 1s
 says out "pruned 1030 events" "what prune does"
 [ "$(sql "SELECT count(DISTINCT org_id) FROM events")" = 1 ] || fail "the hold was not kept to"
@@ -221,5 +249,8 @@ complete() { # WORDS...: what the last is completed to
 }
 [ "$(complete pru)" = prune ] || fail "completion of a command: $(complete pru)"
 [ "$(complete prune --dr)" = --dry-run ] || fail "completion of an option: $(complete prune --dr)"
+[ "$(complete domain dis)" = disable ] || fail "completion of domain: $(complete domain dis)"
+[ "$(complete deny a)" = add ] || fail "completion of deny: $(complete deny a)"
+[ "$(complete doctor --we)" = --web-user ] || fail "completion of doctor: $(complete doctor --we)"
 [ "$(complete -c conf keys ret)" = retire ] || fail "completion after -c: $(complete -c conf keys ret)"
 exit $failed

@@ -37,8 +37,8 @@ finish(void)
     free_all(&group);
 }
 
-/* Queue a request of N events of ORG, which stays the caller's. Its `refs` is
- * its number. */
+/* Queue a request of N events of ORG, which stays the caller's. Its
+ * `queued_us` is its number. */
 static void
 put(const char *org, size_t n)
 {
@@ -50,8 +50,10 @@ put(const char *org, size_t n)
     job->batch.n = n;
     for (size_t i = 0; i < n; i++)
         job->batch.v[i].org = (struct bh_str){org, strlen(org)};
-    job->refs = next_id++;
-    bh_list_add(&queue.jobs, &job->link);
+    job->queued_us = next_id++;
+    job->publisher = (struct bh_str){"p", 1};
+    job->bytes = n;
+    bh_queue_add(&queue, job);
 }
 
 /* Take, and say what: "org:number " of each. */
@@ -62,13 +64,14 @@ take(bool left)
     size_t len = 0;
 
     free_all(&group);
-    ck_assert_int_eq(bh_queue_take(&queue, &group), left);
+    bh_queue_take(&queue, &group, 0);
+    ck_assert_int_eq(!bh_list_empty(&queue.jobs), left);
     out[0] = '\0';
     bh_list_each (l, &group) {
         struct bh_job *job = bh_job_of(l);
-        ck_assert_int_eq(job->state, BH_JOB_TAKEN);
+        ck_assert(job->taken);
         len += (size_t)snprintf(out + len, sizeof out - len, "%s:%d ",
-                                job->batch.v[0].org.p, job->refs);
+                                job->batch.v[0].org.p, (int)job->queued_us);
     }
     return out;
 }
@@ -90,7 +93,7 @@ START_TEST(test_flood)
     ck_assert_str_eq(take(true), "flood:0 a:4 b:9 ");
     for (int i = 1; i < 4; i++) {
         take(true);
-        ck_assert_int_eq(bh_job_of(group.next)->refs, i);
+        ck_assert_int_eq(bh_job_of(group.next)->queued_us, i);
         ck_assert(group.next == group.prev);
     }
     for (int i = 5; i < 8; i++) take(true);
@@ -173,11 +176,11 @@ START_TEST(test_many_orgs)
         put(names[i], 1);
     }
     take(true);
-    ck_assert_int_eq(bh_job_of(group.prev)->refs, 2 * BH_QUEUE_ORGS - 1);
+    ck_assert_int_eq(bh_job_of(group.prev)->queued_us, 2 * BH_QUEUE_ORGS - 1);
     take(true); /* a short one */
-    ck_assert_int_eq(bh_job_of(group.next)->refs, 2 * BH_QUEUE_ORGS);
+    ck_assert_int_eq(bh_job_of(group.next)->queued_us, 2 * BH_QUEUE_ORGS);
     take(false);
-    ck_assert_int_eq(bh_job_of(group.prev)->refs, 199);
+    ck_assert_int_eq(bh_job_of(group.prev)->queued_us, 199);
 }
 END_TEST
 
@@ -187,6 +190,186 @@ START_TEST(test_domains_apart)
     put("x", 500);
     bh_job_of(queue.jobs.prev)->domain = (struct bh_str){"rooms", 5};
     ck_assert_str_eq(take(false), "x:0 x:1 ");
+}
+END_TEST
+
+static bool
+has_room(const char *publisher, const char *org, size_t bytes)
+{
+    return bh_queue_has_room(&queue,
+                             (struct bh_str){publisher, strlen(publisher)},
+                             (struct bh_str){org, strlen(org)}, bytes);
+}
+
+/* The next transaction is taken at TAKEN and stored at DONE, microseconds. */
+static void
+run(int64_t taken, int64_t done)
+{
+    free_all(&group);
+    bh_queue_take(&queue, &group, taken);
+    bh_queue_done(&queue, done);
+}
+
+static size_t
+events_taken(void)
+{
+    size_t n = 0;
+
+    bh_list_each (l, &group) n += bh_job_of(l)->batch.n;
+    return n;
+}
+
+static void
+put_of(const char *publisher, const char *org, size_t n)
+{
+    put(org, n);
+    bh_job_of(queue.jobs.prev)->publisher =
+        (struct bh_str){publisher, strlen(publisher)};
+}
+
+/* Somebody else publishes singles: after a long transaction comes a time as
+ * long in which only such are taken, at once, and then the next long one. */
+START_TEST(test_rest)
+{
+    put_of("other", "calm", 1);
+    run(100, 200);
+    for (int i = 0; i < 3; i++) put("flood", 500);
+    run(1000, 6000);
+    ck_assert_uint_eq(events_taken(), 500);
+    run(6000, 6000);
+    ck_assert_uint_eq(events_taken(), 0);
+    ck_assert_int_eq(bh_queue_timeout(&queue, 6000), 5);
+    put_of("other", "calm", 1);
+    ck_assert_int_eq(bh_queue_timeout(&queue, 7000), 0);
+    run(7000, 8000);
+    ck_assert_uint_eq(events_taken(), 1);
+    run(8000, 8000);
+    ck_assert_int_eq(bh_queue_timeout(&queue, 8000), 3);
+    ck_assert_int_eq(bh_queue_timeout(&queue, 11000), 0);
+    run(11000, 91000);
+    ck_assert_uint_eq(events_taken(), 500);
+    run(91000, 91000);
+    ck_assert_int_eq(bh_queue_timeout(&queue, 91000), BH_QUEUE_REST_US / 1000);
+}
+END_TEST
+
+/* A batch of many orgs is its publisher's, whose singles are no company. */
+START_TEST(test_many)
+{
+    put("calm", 1);
+    run(100, 200);
+    for (int i = 0; i < 3; i++) {
+        put("flood", 500);
+        bh_job_of(queue.jobs.prev)->batch.v[499].org = (struct bh_str){"b", 1};
+    }
+    run(1000, 6000);
+    run(6000, 11000);
+    ck_assert_uint_eq(events_taken(), 500);
+    put_of("other", "calm", 1);
+    run(11000, 12000);
+    run(12000, 17000);
+    ck_assert_uint_eq(events_taken(), 500);
+    ck_assert_int_eq(queue.rest_till, 22000);
+}
+END_TEST
+
+/* When the credit is used up, long transactions of 5 ms come every half second,
+ * and their publisher may have a few in the queue; others have room, and so has
+ * it again when nobody else is there. */
+START_TEST(test_credit)
+{
+    int64_t now = 1000;
+    int n = 0;
+
+    put_of("other", "calm", 1);
+    run(100, 200);
+    for (int i = 0; i < 60; i++) put("flood", 500);
+    for (; !queue.throttled; n++) {
+        ck_assert(has_room("p", "flood", 1));
+        run(now, now + 5000);
+        ck_assert_uint_eq(events_taken(), 500);
+        now = queue.rest_till;
+    }
+    ck_assert_int_eq(n, BH_QUEUE_CREDIT_US / 5000 + 1);
+    for (int i = 0; i < 3; i++) {
+        int64_t before = now;
+        queue.company_us = now;
+        run(now, now + 5000);
+        now = queue.rest_till;
+        ck_assert_int_le(now - before, 505000);
+        ck_assert_int_ge(now - before, 450000);
+    }
+    ck_assert(!has_room("p", "flood", 1));
+    ck_assert(has_room("other", "calm", 1));
+    now += BH_QUEUE_COMPANY_US;
+    run(now, now + 5000);
+    ck_assert(has_room("p", "flood", 1));
+    ck_assert_int_eq(bh_queue_timeout(&queue, now + 5000), 0);
+}
+END_TEST
+
+/* Nobody rests for the sake of one's own singles, nor for those of long ago. */
+START_TEST(test_no_rest)
+{
+    put("flood", 1);
+    run(100, 200);
+    for (int i = 0; i < 4; i++) put("flood", 500);
+    run(1000, 6000);
+    run(6000, 11000);
+    ck_assert_uint_eq(events_taken(), 500);
+    put_of("other", "calm", 1);
+    run(11000, 12000);
+    ck_assert_uint_eq(events_taken(), 1);
+    run(BH_QUEUE_COMPANY_US + 11000, BH_QUEUE_COMPANY_US + 16000);
+    ck_assert_uint_eq(events_taken(), 500);
+    ck_assert_int_eq(bh_queue_timeout(&queue, BH_QUEUE_COMPANY_US + 16000), 0);
+}
+END_TEST
+
+/* Requests of ORG by PUBLISHER until there is no room; how many. */
+static size_t
+fill(const char *publisher, const char *org)
+{
+    size_t n = 0;
+
+    for (; has_room(publisher, org, 1); n++) {
+        put(org, 1);
+        bh_job_of(queue.jobs.prev)->publisher =
+            (struct bh_str){publisher, strlen(publisher)};
+    }
+    return n;
+}
+
+/* One takes half of the queue, the next half of the rest, and so on; the org
+ * counts by whomever it is published, and so does the publisher. */
+START_TEST(test_room)
+{
+    ck_assert_uint_eq(fill("p", "flood"), BH_QUEUE_JOBS / 2);
+    ck_assert(!has_room("q", "flood", 1));
+    ck_assert(!has_room("p", "other", 1));
+    ck_assert_uint_eq(fill("q", "other"), BH_QUEUE_JOBS / 4);
+    ck_assert_uint_eq(fill("r", "third"), BH_QUEUE_JOBS / 8);
+    ck_assert(has_room("s", "fourth", 1));
+    ck_assert_uint_eq(queue.n, BH_QUEUE_JOBS / 8 * 7);
+    take(true);
+    ck_assert_uint_eq(queue.n, queue.bytes);
+    while (queue.n > 0) bh_queue_take(&queue, &group, 0);
+    ck_assert_uint_eq(queue.bytes, 0);
+}
+END_TEST
+
+/* So it is with bytes; but an empty queue takes whatever one request can have.
+ */
+START_TEST(test_room_bytes)
+{
+    ck_assert(has_room("p", "o", 2 * BH_QUEUE_BYTES));
+    put("o", 1);
+    queue.bytes = bh_job_of(queue.jobs.next)->bytes = BH_QUEUE_BYTES / 2;
+    ck_assert(!has_room("p", "o", 1));
+    ck_assert(has_room("q", "other", BH_QUEUE_BYTES / 2));
+    ck_assert(!has_room("q", "other", BH_QUEUE_BYTES / 2 + 1));
+    queue.bytes = bh_job_of(queue.jobs.next)->bytes = 2 * BH_QUEUE_BYTES;
+    ck_assert(!has_room("q", "other", 0));
 }
 END_TEST
 
@@ -205,6 +388,12 @@ check_queue(void)
     tcase_add_test(c, test_all_together);
     tcase_add_test(c, test_many_orgs);
     tcase_add_test(c, test_domains_apart);
+    tcase_add_test(c, test_rest);
+    tcase_add_test(c, test_no_rest);
+    tcase_add_test(c, test_many);
+    tcase_add_test(c, test_credit);
+    tcase_add_test(c, test_room);
+    tcase_add_test(c, test_room_bytes);
     suite_add_tcase(s, c);
     return s;
 }

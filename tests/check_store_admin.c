@@ -76,6 +76,7 @@ START_TEST(one_channel_is_pruned_and_only_it_is_told)
 {
     struct bh_store *s = bh_logbox_writer(BH_SYNC_NORMAL);
     int64_t rows, any;
+    int n;
 
     fill(s, "abababab", WALL);
     const struct bh_prune p = {.domain = str("tasks"),
@@ -97,7 +98,8 @@ START_TEST(one_channel_is_pruned_and_only_it_is_told)
                      3);
     ck_assert_int_eq(pruned(s, "a"), 6);
     bh_logbox_begin(s);
-    ck_assert_int_eq(bh_store_prune_tidy(s), 0);
+    ck_assert_int_eq(bh_store_prune_tidy(s, 100, &n), 0);
+    ck_assert_int_eq(n, 1);
     bh_logbox_commit(s);
     ck_assert_int_eq(bh_logbox_number("SELECT count(*) FROM pruned"), 0);
     bh_store_close(s);
@@ -240,6 +242,7 @@ START_TEST(summaries_count_each_event_once_in_whatever_steps)
 {
     struct bh_store *s = bh_logbox_writer(BH_SYNC_NORMAL);
     const struct bh_delivery d[] = {{1, 3, 900}, {2, -1, 1900}, {5, 2, 40000}};
+    int n;
 
     fill(s, "aab", WALL);
     fill(s, "bbb", WALL + HOUR);
@@ -264,7 +267,12 @@ START_TEST(summaries_count_each_event_once_in_whatever_steps)
     summarize(s, 100);
     ck_assert_int_eq(bh_logbox_number("SELECT sum(events) FROM hour_types"), 6);
     bh_logbox_begin(s);
-    ck_assert_int_eq(bh_store_summary_keep(s, WALL + HOUR), 0);
+    ck_assert_int_eq(bh_store_summary_keep(s, WALL + HOUR, 2, &n), 0);
+    ck_assert_int_eq(n, 2); /* no more at once than was said */
+    ck_assert_int_eq(bh_store_summary_keep(s, WALL + HOUR, 1000, &n), 0);
+    ck_assert_int_gt(n, 0);
+    ck_assert_int_eq(bh_store_summary_keep(s, WALL + HOUR, 1000, &n), 0);
+    ck_assert_int_eq(n, 0);
     bh_logbox_commit(s);
     ck_assert_int_eq(bh_logbox_number("SELECT sum(events) FROM hour_types"), 3);
     bh_store_close(s);

@@ -3,13 +3,16 @@
  */
 #include "fcgi/writer.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "fcgi/beacon.h"
 #include "fcgi/count.h"
 #include "logbox.h"
@@ -66,14 +69,45 @@ job_of(const char *events)
     return job;
 }
 
-/* Publish EVENTS; the outcome must be EXPECTED. */
+/* What became of a job; its batch is not copied. */
+struct answer {
+    pthread_mutex_t lock;
+    pthread_cond_t come;
+    int n; /* how often */
+    struct bh_job *job;
+};
+
+static void
+take_answer(void *arg, const struct bh_job *job)
+{
+    struct answer *a = arg;
+
+    pthread_mutex_lock(&a->lock);
+    a->n++;
+    if (job != NULL) {
+        size_t size = sizeof *job + job->batch.n * sizeof(struct bh_result);
+        a->job = malloc(size);
+        memcpy(a->job, job, size);
+    }
+    pthread_cond_signal(&a->come);
+    pthread_mutex_unlock(&a->lock);
+}
+
+/* Publish EVENTS; the outcome must be EXPECTED. NULL: LOG_UNAVAILABLE. */
 static struct bh_job *
 publish(const char *events, enum bh_refusal expected)
 {
-    struct bh_job *job = job_of(events);
+    struct answer a = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0,
+                       NULL};
 
-    ck_assert_int_eq(bh_writer_submit(writer, job), expected);
-    return job;
+    ck_assert_int_eq(bh_writer_submit(writer, job_of(events), take_answer, &a),
+                     BH_GRANTED);
+    pthread_mutex_lock(&a.lock);
+    while (a.n == 0) pthread_cond_wait(&a.come, &a.lock);
+    pthread_mutex_unlock(&a.lock);
+    ck_assert_int_eq(a.job != NULL ? a.job->outcome : BH_LOG_UNAVAILABLE,
+                     expected);
+    return a.job;
 }
 
 START_TEST(test_store_and_duplicate)
@@ -89,8 +123,8 @@ START_TEST(test_store_and_duplicate)
     ck_assert_int_eq(again->results[1].seq, first->results[0].seq);
     ck_assert_int_eq(again->results[1].woken, 0);
     ck_assert_uint_eq(strlen(first->log_id), BH_LOG_ID_LEN);
-    bh_job_put(writer, first);
-    bh_job_put(writer, again);
+    free(first);
+    free(again);
     ck_assert_int_eq(bh_logbox_number("SELECT count(*) FROM events"), 3);
     ck_assert_int_eq(
         bh_logbox_number("SELECT count(*) FROM events WHERE publisher = 'u1'"),
@@ -100,16 +134,16 @@ END_TEST
 
 START_TEST(test_conflict_takes_back_its_request)
 {
-    bh_job_put(writer, publish("a", BH_GRANTED));
+    free(publish("a", BH_GRANTED));
     struct bh_job *job = publish("x y a:1 z", BH_EVENT_CONFLICT);
     ck_assert_uint_eq(job->conflict, 2);
-    bh_job_put(writer, job);
+    free(job);
     job = publish("v w v:2", BH_EVENT_CONFLICT);
     ck_assert_uint_eq(job->conflict, 2);
-    bh_job_put(writer, job);
+    free(job);
     job = publish("b", BH_GRANTED);
     ck_assert_int_eq(job->results[0].seq, 2); /* no number was used up */
-    bh_job_put(writer, job);
+    free(job);
     ck_assert_int_eq(bh_logbox_number("SELECT count(*) FROM events"), 2);
 }
 END_TEST
@@ -123,7 +157,7 @@ publish_many(void *arg)
         snprintf(name, sizeof name, "%s-%d", (const char *)arg, i);
         struct bh_job *job = publish(name, BH_GRANTED);
         ck_assert_int_eq(job->results[0].what, BH_STORED);
-        bh_job_put(writer, job);
+        free(job);
     }
     return NULL;
 }
@@ -146,17 +180,17 @@ START_TEST(test_log_fails_and_comes_back)
 {
     char aside[160];
 
-    bh_job_put(writer, publish("a", BH_GRANTED));
+    free(publish("a", BH_GRANTED));
     /* A folder where the log should be. */
     snprintf(aside, sizeof aside, "%s-aside", path);
     ck_assert_int_eq(rename(path, aside), 0);
     ck_assert_int_eq(mkdir(path, 0700), 0);
-    bh_job_put(writer, publish("b", BH_LOG_UNAVAILABLE));
-    bh_job_put(writer, publish("c", BH_LOG_UNAVAILABLE));
+    free(publish("b", BH_LOG_UNAVAILABLE));
+    free(publish("c", BH_LOG_UNAVAILABLE));
     ck_assert_int_eq(rmdir(path), 0);
     struct bh_job *job = publish("a:1", BH_GRANTED); /* a new log */
     ck_assert_int_eq(job->results[0].what, BH_STORED);
-    bh_job_put(writer, job);
+    free(job);
     unlink(aside);
 }
 END_TEST
@@ -176,7 +210,7 @@ START_TEST(test_refusals)
     memset(detail, 'd', sizeof detail);
     for (int i = 0; i < 100; i++) bh_writer_record(writer, &r, 1000);
     ck_assert_uint_ge(bh_writer_dropped(writer), 75);
-    bh_job_put(writer, publish("a", BH_GRANTED)); /* they are before it */
+    free(publish("a", BH_GRANTED)); /* they are before it */
     int64_t rows = bh_logbox_number("SELECT count(*) FROM refusals");
     ck_assert_int_eq((int64_t)bh_writer_dropped(writer) + rows, 100);
     ck_assert_int_ge(rows, 20);
@@ -216,7 +250,7 @@ static const char steal[] =
 START_TEST(test_telemetry)
 {
     ck_assert_int_eq(tell(steal, 100, 1), 0);
-    bh_job_put(writer, publish("a", BH_GRANTED));
+    free(publish("a", BH_GRANTED));
     ck_assert_int_eq(
         bh_logbox_number("SELECT count(*) FROM telemetry WHERE at > 0 AND "
                          "event_type = 'steal' AND session_id = 's' AND tab_id "
@@ -233,7 +267,7 @@ END_TEST
 /* Without one it is stored all the same. */
 START_TEST(test_telemetry_alone)
 {
-    bh_job_put(writer, publish("a", BH_GRANTED));
+    free(publish("a", BH_GRANTED));
     ck_assert_int_eq(tell(steal, 100, 1), 0);
     for (int i = 0; i < 1000; i++) {
         if (bh_logbox_number("SELECT count(*) FROM telemetry") == 2) return;
@@ -248,11 +282,11 @@ START_TEST(test_telemetry_is_bounded)
     uint64_t before = bh_counted(BH_M_TELEMETRY_DROPPED);
     int left = 0;
 
-    bh_job_put(writer, publish("a", BH_GRANTED));
+    free(publish("a", BH_GRANTED));
     for (int i = 0; i < 4000; i++) left += tell(steal, 100, 1);
     ck_assert_int_eq((int64_t)(bh_counted(BH_M_TELEMETRY_DROPPED) - before),
                      left);
-    bh_job_put(writer, publish("b", BH_GRANTED));
+    free(publish("b", BH_GRANTED));
     ck_assert_int_eq(bh_logbox_number("SELECT count(*) FROM telemetry"), 100);
     ck_assert_int_eq(bh_logbox_number("SELECT max(id) FROM telemetry"),
                      8000 - left);
@@ -262,13 +296,13 @@ END_TEST
 START_TEST(test_telemetry_ages)
 {
     tell(steal, 100, 1);
-    bh_job_put(writer, publish("a", BH_GRANTED));
+    free(publish("a", BH_GRANTED));
     bh_logbox_sql("UPDATE telemetry SET at = at - 86400000 WHERE id = 1");
     tell(steal, 100, 2);
-    bh_job_put(writer, publish("b", BH_GRANTED));
+    free(publish("b", BH_GRANTED));
     ck_assert_int_eq(bh_logbox_number("SELECT count(*) FROM telemetry"), 4);
     tell(steal, 100, 1);
-    bh_job_put(writer, publish("c", BH_GRANTED));
+    free(publish("c", BH_GRANTED));
     ck_assert_int_eq(bh_logbox_number("SELECT count(*) FROM telemetry"), 5);
     ck_assert_int_eq(bh_logbox_number("SELECT min(id) FROM telemetry"), 2);
 }
@@ -295,6 +329,42 @@ START_TEST(test_end_stores_what_is_queued)
 }
 END_TEST
 
+/* Another process keeps the log's lock: whoever waits is told so after a while,
+ * once, and nobody waits for the writer's end for ever. */
+START_TEST(test_log_is_locked)
+{
+    struct answer first = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER,
+                           0, NULL};
+    struct answer second = first;
+    int64_t now = bh_now_ms(), wall = bh_wall_ms();
+
+    free(publish("a", BH_GRANTED));
+    int lock = open(bh_logbox_path(".lock"), O_RDWR | O_CLOEXEC);
+    ck_assert_int_ge(lock, 0);
+    ck_assert_int_eq(flock(lock, LOCK_EX), 0);
+    ck_assert_int_eq(bh_writer_submit(writer, job_of("b"), take_answer, &first),
+                     BH_GRANTED);
+    bh_writer_expire(writer);
+    ck_assert_int_eq(first.n, 0);
+    bh_clock_fake(now + 20000, wall + 20000);
+    ck_assert_int_eq(
+        bh_writer_submit(writer, job_of("c"), take_answer, &second),
+        BH_GRANTED);
+    bh_writer_expire(writer);
+    bh_clock_real();
+    ck_assert_int_eq(first.n, 1);
+    ck_assert_ptr_null(first.job);
+    ck_assert_int_eq(flock(lock, LOCK_UN), 0);
+    free(publish("d", BH_GRANTED));
+    pthread_mutex_lock(&second.lock);
+    ck_assert_int_eq(second.n, 1);
+    ck_assert_int_eq(first.n, 1);
+    pthread_mutex_unlock(&second.lock);
+    free(second.job);
+    close(lock);
+}
+END_TEST
+
 Suite *
 check_writer(void)
 {
@@ -307,6 +377,7 @@ check_writer(void)
     tcase_add_test(c, test_conflict_takes_back_its_request);
     tcase_add_test(c, test_many_threads);
     tcase_add_test(c, test_log_fails_and_comes_back);
+    tcase_add_test(c, test_log_is_locked);
     tcase_add_test(c, test_refusals);
     tcase_add_test(c, test_telemetry);
     tcase_add_test(c, test_telemetry_alone);

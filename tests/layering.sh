@@ -121,4 +121,19 @@ sed -n 's/^    {"\([a-z]*\)", "\([a-z_]*\)".*/\1 \2/p' src/conf_table.c | while 
         END { exit !found }' deploy/bellhop.conf 2>/dev/null || echo "$section.$name"
 done | none "deploy/bellhop.conf has every option"
 
+# LINK for each link of a document to a file that isn't there; those to places on
+# the net and within the page are none of ours.
+files | grep '\.md$' | while read -r page; do
+    # Code may have what looks like a link.
+    sed '/^ *```/,/^ *```/d; s/`[^`]*`//g' "$page" | grep -o '](<\?[^)>]*' | sed 's/^](<\?//; s/#.*//' |
+        while read -r link; do
+            [[ -z $link || $link == *:* || -e $(dirname "$page")/$link ]] || echo "$page: $link"
+        done
+done | none "what documents link to is there"
+
+grep -oE '`(leader|delivery|expiry|logout|idle|burst|outage|targets)\.[a-z0-9]+`' docs/playbook.md | tr -d '`' | sort -u | while read -r row; do
+    grep -qF "row('$row'" tests/scenarios/rows.mjs || echo "$row"
+done | none "docs/playbook.md names rows of the scenarios"
+sed -n 's/^    X("\([a-z ]*\)", bh_check_.*/`\1`/p' ctl/doctor.h | missing_from docs/operate.md | none "docs/operate.md has every check of bellhopctl doctor"
+
 exit $failed

@@ -8,7 +8,13 @@ import { build } from 'esbuild';
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 rmSync('dist', { recursive: true, force: true });
 await build({
-  entryPoints: ['src/index.ts', 'src/react/index.ts', 'src/react-query/index.ts', 'src/auth/index.ts'],
+  entryPoints: [
+    'src/index.ts',
+    'src/react/index.ts',
+    'src/react-query/index.ts',
+    'src/auth/index.ts',
+    'src/auth/core.ts',
+  ],
   outdir: 'dist',
   outbase: 'src',
   bundle: true,

@@ -1,76 +1,40 @@
-// From an answer to batches: what the server's memory no longer has is read from its log.
+// From an answer to batches and gaps.
 import { RealtimeError } from './error.js';
-import { history, type Polled } from './poll.js';
 import type { Ask, Link } from './request.js';
-import type { Cursor, RealtimeEvent, Source } from './types.js';
-import type { Batch, ServerGap } from './wire.js';
+import type { Cursor, GapReason, Source } from './types.js';
+import type { Answer, Batch } from './wire.js';
 
 /** Where batches and gaps go to: of a follower its own inbox, of the leader the other tabs too. */
 export interface Sink {
   deliver(batch: Batch, source: Source): void;
-  gap(reason: ServerGap | 'first', from: Cursor | null, to: Cursor): void;
-  invalid(error: RealtimeError): void;
+  gap(reason: GapReason, to: Cursor): void;
 }
 
-/** Beyond 10,000 events (pages of 200) fetching anew is cheaper than replaying. */
-const mostPages = 50;
-/** So many failures in a row, and the gap is admitted. */
-const mostFailures = 3;
+export type AskFrom = Ask & { cursor: Cursor };
 
-export interface CatchUp {
-  /** Deals with a whole answer to a request that started from `from`. */
-  take(answer: Polled, from: Cursor, ask: Ask, source: Source): Promise<void>;
-  /** Reads the log from `ask.cursor`; `to` is where to go on if that can't be. */
-  evicted(ask: Ask, to: Cursor): Promise<void>;
-  /** Events without the `null`s, each of which is reported. */
-  sift(events: Array<RealtimeEvent | null>): RealtimeEvent[];
-}
+/** Deals with an answer, or what of a stream comes to one, to a request from `ask.cursor`. */
+export type TakeAnswer = (answer: Answer, ask: AskFrom, source: Source) => Promise<void>;
 
-export function createCatchUp(link: Link, sink: Sink): CatchUp {
-  let failures = 0;
+export function createCatchUp(link: Link, sink: Sink): TakeAnswer {
+  // Without the code that reads the log, the gap is told.
+  const recovery = () =>
+    import('./recovery.js').then(
+      ({ createRecovery }) => createRecovery(link, take, sink),
+      () => null,
+    );
+  let recover: ReturnType<typeof recovery> | undefined;
 
-  function sift(events: Array<RealtimeEvent | null>): RealtimeEvent[] {
-    const good = events.filter((event) => event !== null);
-    if (good.length < events.length) {
-      const message = `${events.length - good.length} of the answer's events are none: dropped. Check the proxy.`;
-      sink.invalid(new RealtimeError('invalid_event', message));
+  async function take(answer: Answer, ask: AskFrom, source: Source): Promise<void> {
+    const { events, cursor, gap, dropped } = answer;
+    if (dropped) link.onError(new RealtimeError('invalid_event', `${dropped} events were none: dropped.`));
+    if (gap === 'evicted') {
+      recover ??= recovery();
+      const read = await recover;
+      if (read) return await read(ask, cursor);
     }
-    return good;
+    if (gap) sink.gap(gap, cursor);
+    else sink.deliver({ from: ask.cursor, to: cursor, events }, source);
   }
 
-  async function take(answer: Polled, from: Cursor, ask: Ask, source: Source): Promise<void> {
-    if (answer.gap === 'evicted') return await evicted({ ...ask, cursor: from }, answer.cursor);
-    if (answer.gap) sink.gap(answer.gap, from, answer.cursor);
-    else sink.deliver({ from, to: answer.cursor, events: sift(answer.events) }, source);
-  }
-
-  async function evicted(ask: Ask, to: Cursor): Promise<void> {
-    let from = ask.cursor as Cursor;
-    try {
-      for (let page = 0; page < mostPages; page++) {
-        const answer = await history(link, { ...ask, cursor: from });
-        if (ask.signal.aborted) return;
-        if (answer.gap) sink.gap(answer.gap, from, answer.cursor);
-        else sink.deliver({ from, to: answer.cursor, events: sift(answer.events) }, 'catchup');
-        from = answer.cursor;
-        if (!answer.more) {
-          failures = 0;
-          return;
-        }
-      }
-    } catch (error) {
-      if (ask.signal.aborted || !hopeless(error, ++failures)) throw error;
-    }
-    failures = 0;
-    sink.gap('evicted', from, to);
-  }
-
-  return { take, evicted, sift };
-}
-
-function hopeless(error: unknown, failures: number): boolean {
-  if (!(error instanceof RealtimeError)) return true;
-  // A new token, or a pause, and the same request is answered.
-  if (error.code === 'unauthorized' || error.code === 'disabled') return false;
-  return error.code === 'http' || error.code === 'forbidden' || failures >= mostFailures;
+  return take;
 }

@@ -6,10 +6,11 @@ import { RealtimeError } from './error.js';
 import { createInbox } from './inbox.js';
 import { type Seat, takeSeat } from './seat.js';
 import { type Settings, settle } from './settings.js';
-import { createStore } from './store.js';
+import { createStore, untroubled } from './store.js';
 import type {
   ClientEvents,
   Cursor,
+  PageEvent,
   RealtimeClient,
   RealtimeEvent,
   RealtimeOptions,
@@ -29,22 +30,21 @@ export function createRealtimeClient<E extends RealtimeEvent = RealtimeEvent>(
   const env = browserEnv(options.env);
   const tabId = env.id();
   const events = createEmitter<ClientEvents<E>>((type, cause) => {
-    const error = new RealtimeError('handler', `a listener for '${String(type)}' threw: see cause.`, {
+    const error = new RealtimeError('handler', `a listener for ${String(type)} threw: see cause`, {
       cause,
     });
     if (type !== 'error') events.emit('error', error);
   });
-  const store = createStore(
-    (snapshot) => events.emit('status', snapshot),
-    (cause) =>
-      events.emit('error', new RealtimeError('handler', 'a subscriber threw: see cause.', { cause })),
-  );
+  const store = createStore((snapshot) => {
+    seat?.part().changed();
+    events.emit('status', snapshot);
+  });
   let scope: Scope = settings.scope ?? {};
-  const inbox = createInbox(
-    { ...settings, ...(options.schema && { schema: options.schema }) },
-    () => scope,
+  const inbox = createInbox<E>(
+    { dedupeSize: settings.dedupeSize, schema: options.schema, scope: () => scope },
     events,
-    () => store.set({ lastEventAt: env.wall() }),
+    store,
+    env.wall,
   );
   let started = false;
   let closed = false;
@@ -57,119 +57,92 @@ export function createRealtimeClient<E extends RealtimeEvent = RealtimeEvent>(
   let unlisten: Array<() => void> = [];
   let onlineTimer: unknown;
 
-  /** What the app answers; where it throws, the worst. */
-  function asked<T>(question: () => T, worst: T): T {
-    try {
-      return question();
-    } catch (cause) {
-      const message = 'sessionKey, enabled or initialCursor threw: see cause.';
-      events.emit('error', new RealtimeError('handler', message, { cause }));
-      return worst;
-    }
-  }
-
-  function enabled(): boolean {
-    const { enabled = true } = settings;
-    return typeof enabled === 'function' ? asked(enabled, false) : enabled;
-  }
-
-  function sessionKey(): string | null {
-    return asked(settings.sessionKey, null);
-  }
-
   /** Why there is to be no seat, or `null`. */
   function idleStatus(key: string | null): Status | null {
+    const { enabled = true } = settings;
     if (closed) return 'closed';
     if (!started) return 'idle';
-    if (!enabled()) return 'disabled';
+    if (!(typeof enabled === 'function' ? enabled() : enabled)) return 'disabled';
     return away || key === null ? 'paused' : null;
   }
 
   /** Takes or leaves the seat, as things are now. */
   function evaluate(): void {
-    const key = started ? sessionKey() : null;
+    const key = started ? settings.sessionKey() : null;
     const idle = idleStatus(key);
-    if (seat && (idle !== null || seat.key !== key)) {
+    if (seat && (idle || seat.key !== key)) {
       const left: Promise<void> = seat.leave().finally(() => leaving.delete(left));
       leaving.add(left);
       seat = null;
     }
-    if (idle !== null) {
-      store.set({ status: idle, role: 'none', attempt: 0, nextRetryAt: null });
-    } else if (!seat && key !== null) {
-      sit(key);
-    }
+    if (idle) store.set({ ...untroubled, status: idle });
+    else if (!seat && key !== null) sit(key);
   }
 
   function sit(key: string): void {
-    if (key !== session) {
-      inbox.reset(asked(() => firstCursor(settings), null));
-      session = key;
-    }
-    store.set({ cursor: inbox.cursor() });
-    const link = { settings, env, tabId };
-    const tab = {
-      link,
-      inbox,
-      store,
-      scope: () => scope,
-      current,
-      onRole: (role: ClientEvents<E>['role']['role'], how: ClientEvents<E>['role']['how']) =>
-        events.emit('role', { role, how }),
-      onError: (error: RealtimeError) => events.emit('error', error),
-    };
-    // Before takeSeat returns it may have led, and been told to leave by a listener.
-    seat = takeSeat(tab, key);
+    if (key !== session) inbox.reset(firstCursor(settings));
+    session = key;
+    const onError = (error: RealtimeError) => events.emit('error', error);
+    seat = takeSeat(
+      {
+        link: { settings, env, tabId, onError },
+        inbox,
+        store,
+        current,
+        onRole: (role, how) => events.emit('role', { role, how }),
+      },
+      key,
+    );
   }
 
   /** What comes for a session that has ended is nobody's any more. */
   function current(): boolean {
-    if (seat && sessionKey() === seat.key) return true;
-    queueMicrotask(evaluate);
-    return false;
+    const good = settings.sessionKey() === seat?.key;
+    if (!good) queueMicrotask(evaluate);
+    return good;
   }
 
   function listen(): void {
     const { page } = env;
+    const { enabled } = settings;
     const leave = () => {
       away = true;
       evaluate();
     };
     const back = () => {
+      if (!away) return;
       away = false;
       evaluate();
-      seat?.resume();
     };
     unlisten = [watch(env, onTick)];
-    if (typeof settings.enabled === 'function' && settings.enabled.subscribe) {
-      unlisten.push(settings.enabled.subscribe(evaluate));
-    }
-    if (!page) return;
-    unlisten.push(
-      page.listen('pagehide', leave),
-      page.listen('freeze', leave),
-      page.listen('pageshow', () => away && back()),
-      page.listen('resume', () => away && back()),
-      page.listen('visibilitychange', () => {
-        evaluate();
-        seat?.visibilityChanged();
-      }),
-      page.listen('offline', () => seat?.resume()),
-      page.listen('online', online),
-    );
+    if (typeof enabled === 'function' && enabled.subscribe) unlisten.push(enabled.subscribe(evaluate));
+    const on = (type: PageEvent, act: () => void) => page && unlisten.push(page.listen(type, act));
+    on('pagehide', leave);
+    on('freeze', leave);
+    on('pageshow', back);
+    on('resume', back);
+    on('online', online);
+    on('offline', resume);
+    on('visibilitychange', () => {
+      evaluate();
+      seat?.part().visibilityChanged();
+    });
+  }
+
+  function resume(): void {
+    seat?.part().resume();
   }
 
   function online(): void {
     env.clearTimeout(onlineTimer);
-    if (!seat) return;
     // Shown at once; the request follows.
-    store.set({ status: 'connecting', error: null });
-    onlineTimer = env.setTimeout(() => seat?.resume(), onlineJitterMs * env.random());
+    if (seat) store.set({ status: 'connecting', error: null });
+    onlineTimer = env.setTimeout(resume, onlineJitterMs * env.random());
   }
 
   function onTick(sleptMs: number): void {
     evaluate();
-    if (sleptMs > 0) seat?.resume();
+    if (sleptMs) resume();
     const { status, lastContactAt } = store.get();
     const silent = env.wall() - (lastContactAt ?? env.wall());
     if (status === 'live' && silent > settings.degradedAfterMs) store.set({ status: 'degraded' });
@@ -198,43 +171,39 @@ export function createRealtimeClient<E extends RealtimeEvent = RealtimeEvent>(
       await Promise.all(leaving);
     },
     getSnapshot: store.get,
-    subscribe: store.subscribe,
+    subscribe: (onChange) => events.on('status', () => onChange()),
     on: (type, listener, { signal } = {}) => events.on(type, listener, signal),
     poke() {
       evaluate();
-      seat?.poke();
+      seat?.part().poke();
     },
     setScope(next) {
       const before = scope.propertyId;
       scope = { ...next };
       if (before === scope.propertyId) return;
-      seat?.scopeChanged();
       // Of a property that wasn't listened to, events may lie before the cursor.
       const cursor = inbox.cursor();
       if (before !== undefined && cursor) inbox.gap('first', cursor);
     },
-    ready: ({ signal } = {}) => whenLive(store, signal),
+    ready: ({ signal } = {}) =>
+      new Promise((resolve, reject) => {
+        const off = events.on('status', look);
+        signal?.addEventListener('abort', look);
+        function look() {
+          const { status } = store.get();
+          if (status === 'live') resolve();
+          else if (status === 'closed' || signal?.aborted)
+            reject(signal?.reason ?? new RealtimeError('gone', 'the client was closed.'));
+          else return;
+          off();
+          signal?.removeEventListener('abort', look);
+        }
+        look();
+      }),
   };
 }
 
 function firstCursor({ initialCursor }: Settings): Cursor | null {
   const given = typeof initialCursor === 'function' ? initialCursor() : initialCursor;
   return isCursor(given) ? given : null;
-}
-
-function whenLive(store: ReturnType<typeof createStore>, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const off = store.subscribe(look);
-    signal?.addEventListener('abort', look);
-    function look() {
-      const { status } = store.get();
-      const over = signal?.aborted || status === 'closed';
-      if (status !== 'live' && !over) return;
-      off();
-      signal?.removeEventListener('abort', look);
-      if (over) reject(signal?.reason ?? new RealtimeError('gone', 'the client was closed.'));
-      else resolve();
-    }
-    look();
-  });
 }

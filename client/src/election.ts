@@ -18,6 +18,6 @@ export interface Election {
 
 export interface ElectionHooks {
   onLead(how: RoleChange): void;
-  /** Somebody else leads; this tab waits for its turn again. */
-  onLost(): void;
+  /** Somebody else leads, by this tab's leave (`handover`) or not; it waits for its turn again. */
+  onLost(how: 'lost' | 'handover'): void;
 }

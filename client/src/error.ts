@@ -29,17 +29,14 @@ export interface RealtimeErrorDetails {
 
 /** Its message says what to do next and never holds a token or a payload. */
 export class RealtimeError extends Error {
-  readonly code: RealtimeErrorCode;
-  readonly status: number | undefined;
-  readonly reason: string | undefined;
-  readonly retryAfterMs: number | undefined;
+  declare readonly code: RealtimeErrorCode;
+  declare readonly status: number | undefined;
+  declare readonly reason: string | undefined;
+  declare readonly retryAfterMs: number | undefined;
 
   constructor(code: RealtimeErrorCode, message: string, details: RealtimeErrorDetails = {}) {
-    super(message, details.cause === undefined ? undefined : { cause: details.cause });
-    this.name = 'RealtimeError';
-    this.code = code;
-    this.status = details.status;
-    this.reason = details.reason;
-    this.retryAfterMs = details.retryAfterMs;
+    super(message);
+    const { status, reason, retryAfterMs, cause } = details;
+    Object.assign(this, { name: 'RealtimeError', code, status, reason, retryAfterMs, cause });
   }
 }

@@ -28,6 +28,7 @@ export function remoteFlag(options: RemoteFlagOptions): RemoteFlag {
   const listeners = new Set<() => void>();
   let remote: boolean | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
+  let asking = false;
 
   function local(): string | null {
     try {
@@ -56,8 +57,10 @@ export function remoteFlag(options: RemoteFlagOptions): RemoteFlag {
   }
 
   function turn(): void {
-    if (!url) return;
+    if (!url || asking) return;
+    asking = true;
     void ask(url).finally(() => {
+      asking = false;
       if (listeners.size) timer = setTimeout(turn, pollMs * (0.8 + 0.4 * Math.random()));
     });
   }

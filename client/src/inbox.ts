@@ -3,6 +3,7 @@ import { compare, seqOf } from './cursor.js';
 import type { Emitter } from './emitter.js';
 import { RealtimeError } from './error.js';
 import { createSeen } from './seen.js';
+import type { Store } from './store.js';
 import type {
   ClientEvents,
   Cursor,
@@ -14,69 +15,75 @@ import type {
 } from './types.js';
 import type { Batch } from './wire.js';
 
-/** `hole`: the batch starts after what is applied; nothing of it was taken. */
-export type Verdict = 'applied' | 'old' | 'hole';
-
 export interface Inbox {
   cursor(): Cursor | null;
   /** Another session: nothing of the last one counts. */
   reset(cursor: Cursor | null): void;
-  accept(batch: Batch, source: Source): Verdict;
+  /** False: the batch starts after what is applied, and nothing of it was taken. */
+  accept(batch: Batch, source: Source): boolean;
   /** What lies before `to` is lost to this tab: its listeners are told to fetch anew. */
   gap(reason: GapReason, to: Cursor): void;
 }
 
+export interface InboxOptions<E extends RealtimeEvent> {
+  dedupeSize: number;
+  schema: RealtimeOptions<E>['schema'];
+  scope(): Scope;
+}
+
 export function createInbox<E extends RealtimeEvent>(
-  settings: { dedupeSize: number; schema?: RealtimeOptions<E>['schema'] },
-  scope: () => Scope,
+  { dedupeSize, schema, scope }: InboxOptions<E>,
   events: Emitter<ClientEvents<E>>,
-  onEvents: () => void,
+  store: Store,
+  wall: () => number,
 ): Inbox {
   let applied: Cursor | null = null;
-  const seen = createSeen(settings.dedupeSize);
+  const seen = createSeen(dedupeSize);
 
-  function wanted(event: RealtimeEvent, after: number): E | null {
-    const { propertyId } = scope();
-    if (event.seq <= after) return null;
-    if (propertyId !== undefined && event.propertyId !== undefined && event.propertyId !== propertyId)
-      return null;
-    if (seen.has(event.eventId)) return null;
-    return checked(event);
-  }
-
-  function checked(event: RealtimeEvent): E | null {
-    const valid = bySchema(settings.schema, event);
-    if (valid === null) {
-      const message = `event ${event.seq} doesn't fit the schema: it was dropped. Compare publisher and schema.`;
-      events.emit('error', new RealtimeError('invalid_event', message));
-    }
-    return valid;
+  function move(cursor: Cursor | null) {
+    applied = cursor;
+    store.set({ cursor });
   }
 
   function reset(cursor: Cursor | null) {
-    applied = cursor;
     seen.clear();
+    move(cursor);
+  }
+
+  function wanted(event: RealtimeEvent, after: number): E | null {
+    const { propertyId } = scope();
+    const other = propertyId !== undefined && (event.propertyId ?? propertyId) !== propertyId;
+    return event.seq <= after || other || seen.has(event.eventId) ? null : checked(event);
+  }
+
+  function checked(event: RealtimeEvent): E | null {
+    const valid = bySchema(schema, event);
+    if (!valid) {
+      const message = `event ${event.seq} was dropped: it doesn't fit the schema.`;
+      events.emit('error', new RealtimeError('invalid_event', message));
+    }
+    return valid;
   }
 
   return {
     cursor: () => applied,
     reset,
     accept({ from, to, events: batch }, source) {
-      if (applied === null) return 'hole';
+      if (!applied) return false;
       if (from !== applied) {
         // Not a number where the logs differ: then neither comparison holds, and it is a hole.
-        if (compare(to, applied) <= 0) return 'old';
-        if (!(compare(from, applied) <= 0)) return 'hole';
+        if (compare(to, applied) <= 0) return true;
+        if (!(compare(from, applied) <= 0)) return false;
       }
       const after = seqOf(applied);
       const fresh = batch.map((event) => wanted(event, after)).filter((event) => event !== null);
       if (fresh.length) {
-        onEvents();
+        store.set({ lastEventAt: wall() });
         events.emit('events', { events: fresh, cursor: to, source });
       }
       // Only now: a tab that dies in a listener has not applied them.
-      applied = to;
-      return 'applied';
+      move(to);
+      return true;
     },
     gap(reason, to) {
       reset(to);
@@ -91,7 +98,7 @@ function bySchema<E extends RealtimeEvent>(
 ): E | null {
   if (!schema) return event as E;
   try {
-    // A schema of arktype is both a function and a Standard Schema.
+    // One of arktype is both a function and a Standard Schema.
     if (!('~standard' in schema)) return schema(event);
     const result = schema['~standard'].validate(event);
     return 'value' in result ? result.value : null;

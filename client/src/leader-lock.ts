@@ -12,6 +12,7 @@ export function lockElection(
   hooks: ElectionHooks & { onUnavailable(): void },
 ): Election {
   let over = false;
+  let ceded = false;
   /** Withdraws the request that waits, or lets go of the lock. */
   let withdraw = () => {};
   let all: Promise<unknown> = Promise.resolve();
@@ -45,7 +46,8 @@ export function lockElection(
         if ((error as Error).name !== 'AbortError') return hooks.onUnavailable();
         // Queued again before anybody hears of it, so that a listener may leave.
         ask('acquired', false);
-        if (held) hooks.onLost();
+        if (held) hooks.onLost(ceded ? 'handover' : 'lost');
+        ceded = false;
       });
     all = Promise.allSettled([all, request]);
   }
@@ -64,8 +66,10 @@ export function lockElection(
       ask(how, true);
     },
     // The claimant steals the lock: handed back, it would go to the first of the queue.
-    cede() {},
+    cede() {
+      ceded = true; // until it is lost, however late
+    },
     nudge() {},
-    renew: () => lease?.write(lease.term()),
+    renew: () => lease?.write(),
   };
 }

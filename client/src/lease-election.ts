@@ -21,7 +21,6 @@ export function leaseElection(
   let leading = false;
   let ceding = false;
   let how: RoleChange = 'acquired';
-  let term = 0;
   let done: Promise<void> = Promise.resolve();
 
   async function campaign(): Promise<void> {
@@ -34,8 +33,7 @@ export function leaseElection(
   }
 
   async function claim(): Promise<void> {
-    term = lease.term() + 1;
-    lease.write(term);
+    lease.write();
     await createPause(env).sleep(within(settleMs, env.random), life.signal);
     if (life.signal.aborted || lease.holder() !== tabId) return;
     leading = true;
@@ -62,7 +60,7 @@ export function leaseElection(
       leading = false;
       ceding = true;
       lease.drop();
-      hooks.onLost();
+      hooks.onLost('handover');
       pause.wake();
     },
     nudge: () => pause.wake(),
@@ -71,11 +69,11 @@ export function leaseElection(
       const holder = lease.holder();
       if (holder !== null && holder !== tabId) {
         leading = false;
-        hooks.onLost();
+        hooks.onLost('lost');
         pause.wake();
       } else {
         // Late is no reason not to: nobody has taken it.
-        lease.write(term);
+        lease.write();
       }
     },
   };

@@ -5,15 +5,13 @@ import { isRecord } from './wire.js';
 export interface Lease {
   /** The tab that leads, `null` where nobody does any more. */
   holder(): string | null;
-  term(): number;
-  write(term: number): void;
+  write(): void;
   /** Removes it, if it is this tab's. */
   drop(): void;
 }
 
 interface Note {
   tabId: string;
-  term: number;
   /** By the wall clock, the only one that tabs share. */
   until: number;
 }
@@ -28,10 +26,7 @@ export function createLease(
   function read(): Note | null {
     try {
       const note: unknown = JSON.parse(storage.getItem(key) ?? 'null');
-      return isRecord(note) &&
-        typeof note.tabId === 'string' &&
-        Number.isSafeInteger(note.term) &&
-        typeof note.until === 'number'
+      return isRecord(note) && typeof note.tabId === 'string' && typeof note.until === 'number'
         ? (note as unknown as Note)
         : null;
     } catch {
@@ -51,10 +46,9 @@ export function createLease(
       const note = read();
       return valid(note) ? note.tabId : null;
     },
-    term: () => read()?.term ?? 0,
-    write(term) {
+    write() {
       try {
-        storage.setItem(key, JSON.stringify({ tabId, term, until: env.wall() + ms } satisfies Note));
+        storage.setItem(key, JSON.stringify({ tabId, until: env.wall() + ms } satisfies Note));
       } catch {
         // Full: the others will see no lease, and ask by ping before they believe it.
       }

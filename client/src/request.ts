@@ -2,19 +2,19 @@
 import { RealtimeError, type RealtimeErrorCode } from './error.js';
 import type { Settings } from './settings.js';
 import type { Cursor, RealtimeEnv } from './types.js';
-import { isRecord } from './wire.js';
+import { parse } from './wire.js';
 
 /** Who asks, for the whole life of a tab. */
 export interface Link {
   settings: Settings;
   env: RealtimeEnv;
   tabId: string;
+  onError(error: RealtimeError): void;
 }
 
 export interface Ask {
   token: string;
   cursor: Cursor | null;
-  propertyId: string | undefined;
   signal: AbortSignal;
 }
 
@@ -53,37 +53,32 @@ export function deadline(env: RealtimeEnv, parent: AbortSignal): Deadline {
   };
 }
 
-/** The path's URL never changes while its filter doesn't, so that a browser keeps its preflight answer. */
-export async function send(link: Link, path: string, ask: Ask, limit: Deadline): Promise<Response> {
-  const { settings, tabId } = link;
+/**
+ * The URL of a path never changes, so that a browser keeps its preflight answer. There is no filter in it: one tab
+ * asks for all, and each picks what it shows (the token's `properties` are what bounds it).
+ */
+export async function send(
+  { settings, tabId }: Link,
+  path: string,
+  ask: Ask,
+  limit: Deadline,
+): Promise<Response> {
   const headers: Record<string, string> = {
     Authorization: `Bearer ${ask.token}`,
     Accept: path === 'stream' ? 'application/x-ndjson' : 'application/json',
     'X-Client-Id': tabId,
   };
   if (ask.cursor) headers['Last-Event-ID'] = ask.cursor;
-  const filter = ask.propertyId === undefined ? '' : `propertyId=${encodeURIComponent(ask.propertyId)}`;
-  const url = settings.base + path + (filter && (path.includes('?') ? '&' : '?') + filter);
   const response = await attempt(limit, () =>
-    (settings.fetch ?? fetch)(url, {
+    (settings.fetch ?? fetch)(settings.base + path, {
       headers,
       signal: limit.signal,
-      cache: 'no-store',
+      cache: settings.cache,
       credentials: settings.credentials,
     }),
   );
   if (response.status !== 200) throw await refusal(response, limit);
   return response;
-}
-
-/** The body as JSON. */
-export async function json(response: Response, limit: Deadline): Promise<unknown> {
-  const text = await attempt(limit, () => response.text());
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new RealtimeError('bad_response', 'the answer is not JSON. Check `url`: is this the page itself?');
-  }
 }
 
 /** What rejects in here is the network's fault, or that of the time. */
@@ -92,20 +87,19 @@ export async function attempt<T>(limit: Deadline, act: () => Promise<T>): Promis
     return await act();
   } catch (cause) {
     throw limit.expired()
-      ? new RealtimeError('timeout', 'no answer in time. It is tried again.', { cause })
-      : new RealtimeError('network', 'the server was not reached. It is tried again.', { cause });
+      ? new RealtimeError('timeout', 'no answer in time; retrying.', { cause })
+      : new RealtimeError('network', 'the server was not reached; retrying.', { cause });
   }
 }
 
 async function refusal(response: Response, limit: Deadline): Promise<RealtimeError> {
-  let reason: string | undefined;
+  let reason: unknown;
   try {
-    const body = await json(response, limit);
-    if (isRecord(body) && typeof body.code === 'string') reason = body.code;
+    reason = parse(await attempt(limit, () => response.text())).code;
   } catch {
     // A proxy's own page: the status says enough.
   }
-  return refused(response.status, reason, retryAfter(response));
+  return refused(response.status, typeof reason === 'string' ? reason : '', retryAfter(response));
 }
 
 const meanings: Record<number, RealtimeErrorCode> = {
@@ -117,25 +111,19 @@ const meanings: Record<number, RealtimeErrorCode> = {
 };
 
 const advice: Partial<Record<RealtimeErrorCode, string>> = {
-  unauthorized: 'the token was refused: log in again',
-  forbidden: 'the token does not grant this org or property: choose another',
-  gone: 'this endpoint is retired: update the page',
-  overloaded: 'the server asks for a pause: it is tried again',
-  disabled: 'realtime is switched off for this domain: it is tried again later',
+  unauthorized: 'log in again',
+  forbidden: 'not granted by the token',
+  gone: 'update the page',
 };
 
-export function refused(
-  status: number,
-  reason: string | undefined,
-  retryAfterMs: number | undefined,
-): RealtimeError {
+export function refused(status: number, reason: string, retryAfterMs: number | undefined): RealtimeError {
   const code = reason === 'domain_disabled' ? 'disabled' : (meanings[status] ?? 'http');
-  const text = advice[code] ?? 'an answer that was not expected: it is tried again';
-  return new RealtimeError(code, `${text} (${status}${reason ? ` ${reason}` : ''}).`, {
-    status,
-    reason,
-    retryAfterMs,
-  });
+  const text = `${status} ${reason}: ${advice[code] ?? 'retrying'}.`;
+  return new RealtimeError(code, text, { status, reason, retryAfterMs });
+}
+
+export function overloaded(retryAfterMs: number | undefined): RealtimeError {
+  return new RealtimeError('overloaded', 'the server is at a limit; retrying.', { retryAfterMs });
 }
 
 /** No server keeps a client away for longer than ten minutes, whatever it says. */
@@ -145,11 +133,8 @@ export function bounded(ms: number | undefined): number | undefined {
   return ms !== undefined && ms >= 0 ? Math.min(ms, longestPause) : undefined;
 }
 
-/** Retry-After in milliseconds. A date counts from the server's own clock, never from this one's. */
+/** Retry-After in milliseconds. It may be a date, but the clocks of server and client are never compared. */
 export function retryAfter(response: Response): number | undefined {
-  const value = response.headers.get('Retry-After');
-  if (value === null) return undefined;
-  if (/^\d+$/.test(value)) return bounded(Number(value) * 1000);
-  const until = Date.parse(value) - Date.parse(response.headers.get('Date') ?? '');
-  return Number.isNaN(until) ? undefined : bounded(Math.max(0, until));
+  const seconds = response.headers.get('Retry-After');
+  return bounded(seconds ? Number(seconds) * 1000 : undefined);
 }

@@ -1,29 +1,25 @@
 // A tab's place among the tabs of one session: it leads or follows, from joining to leaving.
-import { type Bus, hash, openBus } from './channel.js';
-import type { Election } from './election.js';
-import type { RealtimeError } from './error.js';
-import { createFollower, type Follower } from './follower.js';
+import { type Bus, openBus } from './channel.js';
+import type { Election, ElectionHooks } from './election.js';
+import { createFollower } from './follower.js';
 import type { Inbox } from './inbox.js';
-import { createLeader, type Leader } from './leader.js';
+import { createLeader } from './leader.js';
 import { lockElection } from './leader-lock.js';
 import { createLease, type Lease } from './lease.js';
-import { leaseElection } from './lease-election.js';
 import type { Heard } from './message.js';
 import type { Link } from './request.js';
-import type { Store } from './store.js';
+import { type Store, untroubled } from './store.js';
 import { createTelemetry, type Telemetry } from './telemetry.js';
-import type { Role, RoleChange, Scope } from './types.js';
+import type { Role, RoleChange } from './types.js';
 
 /** What the client lends to its seat. */
 export interface Tab {
   link: Link;
   inbox: Inbox;
   store: Store;
-  scope(): Scope;
   /** The session is still the one that the seat was taken for. */
   current(): boolean;
   onRole(role: Role, how: RoleChange): void;
-  onError(error: RealtimeError): void;
 }
 
 /** What leader and follower share. */
@@ -31,133 +27,108 @@ export interface Place extends Tab {
   bus: Bus | null;
   lease: Lease | null;
   telemetry: Telemetry;
-  /** Where to steal, renew and give way: it may change from locks to a lease. */
+  /** Where to steal, renew and give way; `null` for a tab that is alone. */
   election(): Election | null;
-  filter(): string | null;
   visible(): boolean;
+}
+
+/** A role, played. */
+export interface Part {
+  start(how: RoleChange): void;
+  /** Resolves when no request of it is under way any more. */
+  stop(): Promise<unknown>;
+  hear(message: Heard): void;
+  /** Whatever waits is tried now. */
+  poke(): void;
+  visibilityChanged(): void;
+  /** The machine slept, or the network changed: what was under way is dead. */
+  resume(): void;
+  /** The snapshot has changed. */
+  changed(): void;
 }
 
 export interface Seat {
   key: string;
+  part(): Part;
   leave(): Promise<void>;
-  /** Whatever waits is tried now. */
-  poke(): void;
-  visibilityChanged(): void;
-  scopeChanged(): void;
-  /** The machine slept, or the network changed: what was under way is dead. */
-  resume(): void;
 }
 
 export function takeSeat(tab: Tab, key: string): Seat {
   const { link, store } = tab;
   const { env, settings, tabId } = link;
-  const k = hash(key);
   const name = (what: string) => `${settings.domain}-${what}:${key}`;
   const lease =
     env.storage && createLease(env, env.storage, name('leader-lease'), tabId, settings.leaderLeaseMs);
-  const bus = env.locks || lease ? openBus(env, `${settings.domain}-events`, k, tabId, hear) : null;
+  const bus = env.locks || lease ? openBus(env, `${settings.domain}-events`, key, tabId, hear) : null;
   const place: Place = {
     ...tab,
     bus,
     lease,
-    telemetry: createTelemetry(settings, env, tabId, k),
+    telemetry: createTelemetry(settings, env, tabId),
     election: () => election,
-    filter: () => tab.scope().propertyId ?? null,
     visible: () => env.page?.visible() ?? true,
   };
-  const leader: Leader = createLeader(place);
-  const follower: Follower = createFollower(place);
+  const leader = createLeader(place);
+  const follower = createFollower(place);
+  let part: Part = follower;
   let left = false;
   let election: Election | null = null;
 
-  // ---- roles ----
-
-  function onLead(how: RoleChange) {
-    if (left) return;
-    const change = how === 'acquired' && follower.knewLeader() ? 'takeover' : how;
-    void follower.stop();
-    store.set({ role: 'leader' });
-    leader.lead(change);
-    tab.onRole('leader', change);
+  function hear(message: Heard) {
+    if (!left && tab.current()) part.hear(message);
   }
 
-  function onLost() {
+  function play(next: Part, role: Role, how: RoleChange) {
     if (left) return;
-    void leader.stop();
-    store.set({ role: 'follower', transport: null });
-    follower.start(true);
-    tab.onRole('follower', 'lost');
+    void part.stop();
+    part = next;
+    store.set({ role, transport: null });
+    part.start(how);
+    tab.onRole(role, how);
   }
+
+  const hooks: ElectionHooks & { onUnavailable(): void } = {
+    onLead: (how) => play(leader, 'leader', how === 'acquired' && follower.knewLeader() ? 'takeover' : how),
+    onLost: (how) => play(follower, 'follower', how),
+    onUnavailable: withoutLocks,
+  };
 
   function withoutLocks() {
-    if (left) return;
     if (!lease || !bus) return alone();
-    election = leaseElection(env, lease, tabId, settings.followerCheckMs, { onLead, onLost });
-    election.join();
+    import('./lease-election.js').then(({ leaseElection }) => {
+      if (left) return;
+      election = leaseElection(env, lease, tabId, settings.followerCheckMs, hooks);
+      election.join();
+    }, alone);
   }
 
   /** Nothing to elect a leader by, or nothing to hear one by: each tab asks for itself. */
   function alone() {
-    election = null;
+    if (left) return;
     store.set({ solo: true });
-    onLead('acquired');
+    hooks.onLead('acquired');
   }
 
-  function join() {
-    store.set({
-      role: 'follower',
-      status: 'connecting',
-      error: null,
-      attempt: 0,
-      nextRetryAt: null,
-      solo: false,
-    });
-    if (!bus) return alone();
-    follower.start(false);
-    if (!env.locks) return withoutLocks();
-    const hooks = { onLead, onLost, onUnavailable: withoutLocks };
+  store.set({ ...untroubled, role: 'follower', status: 'connecting', solo: false });
+  follower.start('acquired');
+  if (env.locks && bus) {
     election = lockElection(env.locks, name('realtime-leader'), lease, hooks);
     election.join();
+  } else {
+    withoutLocks();
   }
-
-  // ---- messages ----
-
-  function hear(message: Heard) {
-    if (left || !tab.current()) return;
-    if (leader.leading()) leader.hear(message);
-    else follower.hear(message);
-  }
-
-  join();
 
   return {
     key,
+    part: () => part,
     async leave() {
-      if (left) return;
       left = true;
       bus?.post({ type: 'bye', role: store.get().role });
-      const ended = [leader.stop(), follower.stop()];
-      store.set({ role: 'none', transport: null });
       // The lock goes last: who takes it over is to find the channel told and no request under way.
-      ended.push(election?.leave() ?? Promise.resolve());
+      const ended = [leader.stop(), follower.stop(), election?.leave()];
       bus?.close();
+      store.set({ role: 'none', transport: null });
       await Promise.all(ended);
-    },
-    poke() {
-      if (leader.leading()) leader.wake();
-      else bus?.post({ type: 'poke' });
-    },
-    visibilityChanged() {
-      if (leader.leading()) leader.wake();
-      else follower.visibilityChanged();
-    },
-    scopeChanged() {
-      if (leader.leading()) leader.refilter();
-      else follower.hello();
-    },
-    resume() {
-      if (leader.leading()) leader.restart();
-      else follower.resume();
     },
   };
 }

@@ -31,15 +31,29 @@ export type Settings = Omit<RealtimeOptions, 'schema'> &
   Required<Pick<RealtimeOptions, Defaulted>> & {
     /** `…/<domain>/realtime/` */
     base: string;
+    cache: RequestCache;
   };
 
 export function settle<E extends RealtimeEvent>({ schema: _, ...options }: RealtimeOptions<E>): Settings {
   if (!/^[a-z][a-z0-9-]{0,31}$/.test(options.domain)) {
-    throw new TypeError(
-      `domain ${JSON.stringify(options.domain)}: use its name in bellhop.conf, such as 'tasks'`,
-    );
+    throw new TypeError(`domain ${options.domain}: use its name in bellhop.conf`);
   }
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
   const url = String(options.url ?? '/').replace(/\/+$/, '');
-  return { ...defaults, ...given, base: `${url}/${options.domain}/realtime/` } as Settings;
+  return {
+    ...defaults,
+    ...given,
+    base: `${url}/${options.domain}/realtime/`,
+    cache: cacheMode(url),
+  } as Settings;
+}
+
+/**
+ * Answers say themselves that they are not to be stored. To ask for it as well keeps Chromium from letting a tab's
+ * request wait for another's of the same URL; but then it also ignores the preflight answers that it has, so that
+ * at another origin each request would cost a second one.
+ */
+function cacheMode(url: string): RequestCache {
+  const here = globalThis.location;
+  return here && new URL(url, here.href).origin !== here.origin ? 'default' : 'no-store';
 }

@@ -3,15 +3,13 @@ import type { Snapshot } from './types.js';
 
 export interface Store {
   get(): Snapshot;
-  set(change: Partial<Omit<Snapshot, 'isConnected' | 'isLeader'>>): void;
-  subscribe(onChange: () => void): () => void;
+  set(change: Partial<Snapshot>): void;
 }
 
-export function createStore(
-  onChange: (snapshot: Snapshot) => void,
-  onThrow: (cause: unknown) => void,
-): Store {
-  const listeners = new Set<() => void>();
+/** No failure, or none any more. */
+export const untroubled = { attempt: 0, nextRetryAt: null, error: null } as const;
+
+export function createStore(onChange: (snapshot: Snapshot) => void): Store {
   let snapshot: Snapshot = {
     status: 'idle',
     role: 'none',
@@ -21,34 +19,18 @@ export function createStore(
     cursor: null,
     lastEventAt: null,
     lastContactAt: null,
-    attempt: 0,
-    nextRetryAt: null,
-    error: null,
+    ...untroubled,
     solo: false,
   };
-
   return {
     get: () => snapshot,
     set(change) {
       const next = { ...snapshot, ...change };
       next.isLeader = next.role === 'leader';
       next.isConnected = next.status === 'live';
-      const keys = Object.keys(next) as Array<keyof Snapshot>;
-      if (keys.every((key) => next[key] === snapshot[key])) return;
+      if ((Object.keys(next) as Array<keyof Snapshot>).every((key) => next[key] === snapshot[key])) return;
       snapshot = next;
       onChange(next);
-      for (const listener of [...listeners]) {
-        try {
-          listener();
-        } catch (cause) {
-          onThrow(cause);
-        }
-      }
-    },
-    subscribe(listener) {
-      const own = () => listener();
-      listeners.add(own);
-      return () => listeners.delete(own);
     },
   };
 }

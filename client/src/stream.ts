@@ -7,41 +7,43 @@ import { type Line, readLine } from './wire.js';
 const longestLine = 1 << 20;
 
 /** The stream's first line didn't come in time, or it can't be had here at all: polls will do. */
-export class StreamBlocked extends Error {}
-
-export interface StreamHooks {
-  /** The first line is there, so many milliseconds after the request. */
-  onOpen(ms: number): void;
-  /** The lines of one chunk. False: that is enough, end the stream. */
-  onLines(lines: Line[]): boolean;
-}
-
-/** Resolves when the stream has ended, by the server or by `onLines`. `probeMs` is the time for its first line. */
-export async function stream(link: Link, ask: Ask, probeMs: number, hooks: StreamHooks): Promise<void> {
-  const limit = deadline(link.env, ask.signal);
-  const began = link.env.now();
-  let open = false;
-  limit.set(probeMs);
-  try {
-    const response = await send(link, 'stream', ask, limit);
-    if (!response.body) throw new StreamBlocked();
-    await readLines(response.body, limit, (lines) => {
-      limit.set(link.settings.streamSilenceMs);
-      if (!open) hooks.onOpen(link.env.now() - began);
-      open = true;
-      return hooks.onLines(lines);
-    });
-  } catch (error) {
-    throw open ? error : blocked(error);
-  } finally {
-    limit.done();
+export class StreamBlocked extends RealtimeError {
+  constructor() {
+    super('timeout', "the stream is held back on the way: use transport 'auto' or 'poll'.");
   }
 }
 
-/** What, before the first line, speaks against the stream and not against the server. */
-function blocked(error: unknown): unknown {
-  const { code, status = 0 } = error instanceof RealtimeError ? error : { code: '' };
-  return code === 'timeout' || [404, 405, 406, 501].includes(status) ? new StreamBlocked() : error;
+/**
+ * Resolves when the stream has ended, by the server or by `onLines`, which gets the lines of one chunk and says
+ * whether to go on. `probeMs` is the time for the first of them, which `onOpen` precedes.
+ */
+export async function stream(
+  link: Link,
+  ask: Ask,
+  probeMs: number,
+  onLines: (lines: Line[]) => boolean,
+  onOpen: () => void,
+): Promise<void> {
+  const limit = deadline(link.env, ask.signal);
+  let open = false;
+  limit.set(probeMs);
+  try {
+    const { body } = await send(link, 'stream', ask, limit);
+    if (!body) throw new StreamBlocked();
+    await readLines(body, limit, (lines) => {
+      limit.set(link.settings.streamSilenceMs);
+      if (!open) onOpen();
+      open = true;
+      return onLines(lines);
+    });
+  } catch (error) {
+    const { code, status = 0 } = error as RealtimeError;
+    // What, before the first line, speaks against the stream and not against the server.
+    const held = code === 'timeout' || [404, 405, 406, 501].includes(status);
+    throw held && !open ? new StreamBlocked() : error;
+  } finally {
+    limit.done();
+  }
 }
 
 async function readLines(
@@ -59,7 +61,7 @@ async function readLines(
       const parts = (rest + decoder.decode(value, { stream: true })).split('\n');
       rest = parts.pop() ?? '';
       if (rest.length > longestLine)
-        throw new RealtimeError('bad_response', 'a line without end. Check the proxy.');
+        throw new RealtimeError('bad_response', 'a line without end: check the proxy.');
       const lines = parts.filter((part) => part.trim()).map(readLine);
       if (lines.length && !onLines(lines)) return;
     }

@@ -2,48 +2,20 @@
 import type { Settings } from './settings.js';
 import type { RealtimeEnv, TelemetryEvent, TelemetrySink, TelemetryType } from './types.js';
 
-export interface Telemetry {
-  send(type: TelemetryType, data: TelemetryEvent['data']): void;
-}
+export type Telemetry = (type: TelemetryType, data: TelemetryEvent['data']) => void;
 
-/** The tabs of a session draw once, together, and again after a day. */
-const drawnFor = 86_400_000;
-
-interface Draw {
-  id: string;
-  chosen: boolean;
-  at: number;
-}
-
-export function createTelemetry(settings: Settings, env: RealtimeEnv, tabId: string, key: string): Telemetry {
+/** One draw for as long as this tab has its seat: of a session everything is told, or nothing. */
+export function createTelemetry(settings: Settings, env: RealtimeEnv, tabId: string): Telemetry {
   const { telemetry: sink, telemetrySampleRate: rate, domain } = settings;
-  if (!sink) return { send() {} };
-  const draw = drawn(env, `${domain}-realtime-sample:${key}`, rate);
-  return {
-    send(eventType, data) {
-      if (!draw.chosen) return;
-      try {
-        sink.send({ eventType, domain, sessionId: draw.id, tabId, timestamp: env.wall(), data });
-      } catch {
-        // A sink that fails is no reason to lose events.
-      }
-    },
-  };
-}
-
-function drawn(env: RealtimeEnv, key: string, rate: number): Draw {
-  const fresh: Draw = { id: env.id(), chosen: env.random() < rate, at: env.wall() };
-  try {
-    const old = JSON.parse(env.storage?.getItem(key) ?? 'null') as Partial<Draw> | null;
-    const age = fresh.at - (old?.at ?? 0);
-    if (typeof old?.id === 'string' && /^[\w.-]{1,64}$/.test(old.id) && age >= 0 && age < drawnFor) {
-      return { id: old.id, chosen: old.chosen === true, at: fresh.at };
+  if (!sink || env.random() >= rate) return () => {};
+  const sessionId = env.id();
+  return (eventType, data) => {
+    try {
+      sink.send({ eventType, domain, sessionId, tabId, timestamp: env.wall(), data });
+    } catch {
+      // A sink that fails is no reason to lose events.
     }
-    env.storage?.setItem(key, JSON.stringify(fresh));
-  } catch {
-    // No storage, or something else in it: this tab draws for itself.
-  }
-  return fresh;
+  };
 }
 
 export interface BeaconOptions {

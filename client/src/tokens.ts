@@ -1,11 +1,11 @@
 // The token of a request, and what to do with one that was refused.
 import { RealtimeError } from './error.js';
-import type { Link } from './request.js';
+import { deadline, type Link } from './request.js';
 
 export interface Tokens {
-  /** `null`: there is none, send nothing. Rejects with `unauthorized` where the last one was refused and no other is to be had. */
+  /** `null`: there is none, send nothing. Rejects with `unauthorized` where the last was refused and no other is to be had. */
   get(signal: AbortSignal): Promise<string | null>;
-  /** The server refused the last one. True: that is the first time since it accepted one, so ask for another at once. */
+  /** The server refused the last one. True: for the first time since it accepted one, so ask for another at once. */
   refused(): boolean;
   accepted(): void;
 }
@@ -16,22 +16,23 @@ export function createTokens({ settings, env }: Link): Tokens {
   let renewals = 0;
 
   // What the app promises may never come: then it counts as a refusal, and is asked again.
-  function soon<T>(promise: T | Promise<T>, signal: AbortSignal): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const fail = () => reject(refusal('no token came in time'));
-      const timer = env.setTimeout(fail, settings.longPollTimeoutMs + settings.requestGraceMs);
-      signal.addEventListener('abort', fail);
-      Promise.resolve(promise)
-        .then(resolve, () => reject(refusal('getToken or onUnauthorized failed')))
-        .finally(() => {
-          env.clearTimeout(timer);
-          signal.removeEventListener('abort', fail);
-        });
-    });
+  async function soon<T>(ask: () => T | Promise<T>, signal: AbortSignal): Promise<T> {
+    const limit = deadline(env, signal);
+    limit.set(settings.longPollTimeoutMs);
+    try {
+      return await new Promise<T>((resolve, reject) => {
+        limit.signal.addEventListener('abort', reject);
+        Promise.resolve(ask()).then(resolve, reject);
+      });
+    } catch (cause) {
+      throw refusal('getToken or onUnauthorized failed', cause);
+    } finally {
+      limit.done();
+    }
   }
 
   async function ask(signal: AbortSignal): Promise<string | null> {
-    const token = await soon(settings.getToken(), signal);
+    const token = await soon(settings.getToken, signal);
     // Anything else would be a malformed header.
     return token && /^[\x21-\x7e]+$/.test(token) ? token : null;
   }
@@ -40,9 +41,9 @@ export function createTokens({ settings, env }: Link): Tokens {
     async get(signal) {
       let token = await ask(signal);
       if (token !== null && token === bad) {
-        const renewed = await soon(settings.onUnauthorized?.(token) ?? false, signal);
-        token = renewed ? await ask(signal) : token;
-        if (token === bad) throw refusal('the token was refused and there is no other');
+        const failed = token;
+        if (await soon(() => settings.onUnauthorized?.(failed) ?? false, signal)) token = await ask(signal);
+        if (token === bad) throw refusal('the token was refused');
       }
       last = token;
       return token;
@@ -58,6 +59,6 @@ export function createTokens({ settings, env }: Link): Tokens {
   };
 }
 
-function refusal(what: string): RealtimeError {
-  return new RealtimeError('unauthorized', `${what}: log in again.`, { status: 401 });
+function refusal(what: string, cause?: unknown): RealtimeError {
+  return new RealtimeError('unauthorized', `${what}: log in again.`, { status: 401, cause });
 }

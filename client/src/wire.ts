@@ -13,20 +13,24 @@ export interface Batch {
 }
 
 export interface Answer {
-  /** `null` in place of an event that isn't one. */
-  events: Array<RealtimeEvent | null>;
+  events: RealtimeEvent[];
   cursor: Cursor;
   gap: ServerGap | null;
   overloaded: boolean;
   more: boolean;
+  /** Events that were none. */
+  dropped: number;
 }
 
-/** A line of a stream. */
-export type Line =
-  | { kind: 'cursor'; cursor: Cursor }
-  | { kind: 'event'; cursor: Cursor; event: RealtimeEvent | null }
-  | { kind: 'gap'; cursor: Cursor; reason: ServerGap }
-  | { kind: 'end'; code: string | undefined; overloaded: boolean; retryAfterMs: number | undefined };
+/** Why a stream ends. */
+export interface Ending {
+  code: string | undefined;
+  overloaded: boolean;
+  retryAfterMs: number | undefined;
+}
+
+/** A line of a stream: an ending, or a new cursor and with it at most an event or a gap. */
+export type Line = { end: Ending } | (Answer & { end: null });
 
 type Fields = Record<string, unknown>;
 
@@ -34,70 +38,64 @@ export function isRecord(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** The event, or `null` for what isn't one. */
-export function readEvent(raw: unknown): RealtimeEvent | null {
-  return isRecord(raw) &&
-    typeof raw.eventId === 'string' &&
-    typeof raw.eventType === 'string' &&
-    typeof raw.orgId === 'string' &&
+export function isEvent(raw: unknown): raw is RealtimeEvent {
+  return (
+    isRecord(raw) &&
+    ['eventId', 'eventType', 'orgId'].every((name) => typeof raw[name] === 'string') &&
     typeof raw.timestamp === 'number' &&
     Number.isSafeInteger(raw.seq) &&
-    (raw.propertyId === undefined || typeof raw.propertyId === 'string') &&
+    typeof (raw.propertyId ?? '') === 'string' &&
     'payload' in raw
-    ? (raw as unknown as RealtimeEvent)
-    : null;
+  );
 }
 
-export function readCursor(raw: unknown): Cursor {
-  const cursor = isRecord(raw) ? raw.cursor : undefined;
-  return isCursor(cursor) ? cursor : malformed('no cursor in it');
+export function parse(text: string): Fields {
+  try {
+    const raw: unknown = JSON.parse(text);
+    if (isRecord(raw)) return raw;
+  } catch {
+    // What isn't JSON is no object either.
+  }
+  return stranger();
 }
 
-export function readAnswer(raw: unknown): Answer {
-  const cursor = readCursor(raw);
-  const body = raw as Fields;
-  if (!Array.isArray(body.events)) malformed('no events in it');
+export function readCursor({ cursor }: Fields): Cursor {
+  return isCursor(cursor) ? cursor : stranger();
+}
+
+function stranger(): never {
+  throw new RealtimeError('bad_response', "not Bellhop's answer: check `url` and the proxy.");
+}
+
+export function readAnswer(raw: Fields): Answer {
+  const all = Array.isArray(raw.events) ? raw.events : [];
+  const events = all.filter(isEvent);
   return {
-    events: (body.events as unknown[]).map(readEvent),
-    cursor,
-    gap: body.gap === null || body.gap === undefined ? null : readGap(body.gap),
-    overloaded: body.overloaded === true,
-    more: body.more === true,
+    events,
+    cursor: readCursor(raw),
+    gap: isRecord(raw.gap) ? reasonOf(raw.gap) : null,
+    overloaded: raw.overloaded === true,
+    more: raw.more === true,
+    dropped: all.length - events.length,
   };
 }
 
 export function readLine(text: string): Line {
-  let raw: unknown;
-  try {
-    raw = JSON.parse(text);
-  } catch {
-    malformed('a line that is not JSON');
-  }
-  if (!isRecord(raw)) return malformed('a line that is no object');
-  const ending = isRecord(raw.end) ? raw.end : raw.overloaded;
-  if (isRecord(ending)) {
-    return {
-      kind: 'end',
-      code: typeof ending.code === 'string' ? ending.code : undefined,
-      overloaded: ending === raw.overloaded,
-      retryAfterMs: typeof ending.retryAfterMs === 'number' ? ending.retryAfterMs : undefined,
-    };
-  }
-  const cursor = readCursor(raw);
-  if (raw.gap !== undefined) return { kind: 'gap', cursor, reason: readGap(raw.gap) };
-  if (raw.event !== undefined) return { kind: 'event', cursor, event: readEvent(raw.event) };
-  return { kind: 'cursor', cursor };
+  const raw = parse(text);
+  const { end, overloaded, event } = raw;
+  const ending = end ?? overloaded;
+  if (!isRecord(ending)) return { ...readAnswer({ ...raw, events: event && [event] }), end: null };
+  const { code, retryAfterMs } = ending;
+  return {
+    end: {
+      code: typeof code === 'string' ? code : undefined,
+      overloaded: ending === overloaded,
+      retryAfterMs: typeof retryAfterMs === 'number' ? retryAfterMs : undefined,
+    },
+  };
 }
 
 /** A reason that a later server invents is as good as the worst: fetch anew. */
-function readGap(raw: unknown): ServerGap {
-  const reason = isRecord(raw) ? raw.reason : undefined;
+function reasonOf({ reason }: Fields): ServerGap {
   return reason === 'evicted' || reason === 'log' ? reason : 'expired';
-}
-
-function malformed(what: string): never {
-  throw new RealtimeError(
-    'bad_response',
-    `the answer is not Bellhop's: ${what}. Check \`url\` and the proxy.`,
-  );
 }

@@ -22,13 +22,14 @@ const kinds: Kind[] = [
   { name: 'each tab alone', without: { channel: true }, options: { transport: 'auto' }, freezes: false },
 ];
 
+// A failure on the way may turn a missed event into a gap that is told of: half of the storms have none.
 for (const kind of kinds) {
   test(`${kind.name}: ${seeds} storms of close, crash, freeze, sleep, deafness and failures`, async () => {
-    for (let seed = 1; seed <= seeds; seed++) await storm(kind, seed);
+    for (let seed = 1; seed <= seeds; seed++) await storm(kind, seed, seed % 2 === 0);
   }, 120_000);
 }
 
-async function storm({ without, options, freezes }: Kind, seed: number): Promise<void> {
+async function storm({ without, options, freezes }: Kind, seed: number, calm: boolean): Promise<void> {
   const { world, browser, server } = await open((w) => new Server(w), { seed, without, options, tabs: 3 });
   const pick = <T>(list: T[]): T => list[Math.floor(world.random() * list.length)] as T;
   const alive = () => browser.tabs.filter((tab) => !tab.dead && tab.client.getSnapshot().status !== 'closed');
@@ -39,6 +40,7 @@ async function storm({ without, options, freezes }: Kind, seed: number): Promise
   };
   for (const tab of alive()) note(tab);
   const said: string[] = [];
+  let failed = false;
 
   const acts: Record<string, () => void> = {
     publish: () => void server.publish(1 + Math.floor(world.random() * 5)),
@@ -69,7 +71,11 @@ async function storm({ without, options, freezes }: Kind, seed: number): Promise
     bfcache: () => {
       const tab = pick(alive().filter((t) => !t.frozen)) ?? pick(alive());
       tab.page.fire('pagehide', { persisted: true });
-      world.setTimer({ frozen: false, dead: false }, () => tab.page.fire('pageshow', { persisted: true }), 500);
+      world.setTimer(
+        { frozen: false, dead: false },
+        () => tab.page.fire('pageshow', { persisted: true }),
+        500,
+      );
     },
     restartClient: () => {
       const tab = pick(alive());
@@ -77,6 +83,8 @@ async function storm({ without, options, freezes }: Kind, seed: number): Promise
       tab.client.start();
     },
     fail: () => {
+      failed = !calm;
+      if (calm) return;
       server.intercept = () => (world.random() < 0.4 ? 'network' : undefined);
     },
     heal: () => {
@@ -113,11 +121,16 @@ async function storm({ without, options, freezes }: Kind, seed: number): Promise
     if (!without.channel) await world.until('one leader', () => browser.leaders().length === 1);
     for (const [tab, begin] of begins) {
       if (!alive().includes(tab)) continue;
-      const expected = server.log.map(({ seq }) => seq).filter((seq) => seq > begin);
+      // Told of a gap, a tab fetches anew: what it was told of is not lost. Without failures there is none.
+      if (!failed) expect(tab.gaps, `gaps of ${tab.id}`).not.toContain('evicted');
+      const told = (seq: number) => tab.holes.some(([after, to]) => seq > after && seq <= to);
+      const expected = server.log.map(({ seq }) => seq).filter((seq) => seq > begin && !told(seq));
       expect(tab.seqs(), `${tab.id} from ${begin}`).toEqual(expected);
     }
   } catch (error) {
-    const states = alive().map((t) => `${t.id} ${t.snapshot().role} ${t.snapshot().status} ${t.snapshot().cursor}`);
+    const states = alive().map(
+      (t) => `${t.id} ${t.snapshot().role} ${t.snapshot().status} ${t.snapshot().cursor}`,
+    );
     throw new Error(`seed ${seed}: ${(error as Error).message}\n${states.join('\n')}\n${said.join(', ')}`);
   }
   await Promise.all(alive().map((tab) => Promise.race([tab.client.close(), world.advance(1_000)])));

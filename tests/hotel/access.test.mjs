@@ -34,7 +34,6 @@ for (const [name, options] of [
     await door.goto(`${demo.url}/`);
     await door.getByRole('button', { name: 'Anna Keller' }).waitFor();
     await judge(door);
-    await door.context().close();
 
     const anna = await demo.person('anna', still);
     const { accessToken: token } = await demo.login('emeka');
@@ -48,7 +47,6 @@ for (const [name, options] of [
     await anna.getByRole('button', { name: title, exact: true }).click();
     await anna.getByRole('dialog').waitFor();
     await judge(anna);
-    await anna.context().close();
   });
 }
 
@@ -102,7 +100,6 @@ test('nothing has to be scrolled sideways, at 320 pixels either', slow, async ()
     const [page, sheet] = await anna.evaluate(() => [document.documentElement.scrollWidth - innerWidth, document.querySelector('dialog').scrollWidth - document.querySelector('dialog').clientWidth]);
     assert.ok(page <= 0, `the page at ${width}: ${page} too wide`);
     assert.ok(sheet <= 0, `the sheet at ${width}: ${sheet} too wide`);
-    await anna.context().close();
   }
 });
 

@@ -1,5 +1,6 @@
 // The backend's own promises, and what hostile requests get.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
 import { sign } from '../lib/token.mjs';
 import { Demo } from './demo.mjs';
@@ -103,7 +104,6 @@ test('sessions: the refresh token turns, a lost answer is forgiven, theft is not
   assert.notEqual(second, cookie);
   assert.equal((await refresh(cookie)).status, 200, 'within its 30 s');
   // Their time is over: the old one shows up once more.
-  const { execFileSync } = await import('node:child_process');
   execFileSync('sqlite3', ['-cmd', '.timeout 5000', demo.file('hotel.db'), 'UPDATE refresh SET valid_until_ms = 1 WHERE valid_until_ms IS NOT NULL']);
   await refusal(await refresh(cookie), 401, 'session_ended');
   await refusal(await refresh(second), 401, 'session_ended');

@@ -1,5 +1,6 @@
 // The board, as people see it: two of them, each in a browser of their own.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
 import { Demo, add, card, enter, live, role, shows, waitFor } from './demo.mjs';
 
@@ -117,4 +118,31 @@ test('a change that somebody else was faster with is told, and the row put right
   await anna.getByRole('button', { name: 'Save' }).click();
   await anna.getByText('Somebody was faster').waitFor();
   await anna.locator('.column.done').filter({ has: card(anna, 'Race') }).waitFor();
+});
+
+test('offline the board is covered by a banner, and online again it has what was missed', slow, async () => {
+  const anna = await demo.person('anna');
+  const { accessToken: token } = await demo.login('emeka');
+  await anna.context().setOffline(true);
+  const banner = anna.locator('.bellhop-offline');
+  await banner.getByText('You are offline.').waitFor();
+  assert.equal(await anna.getByRole('button', { name: 'New task' }).isDisabled(), true);
+  await demo.api('POST', '/hotel/api/tasks', { token, body: { taskId: 'missed', propertyId: 'p-canal', title: 'Missed' } });
+  await anna.context().setOffline(false);
+  await banner.waitFor({ state: 'detached' });
+  await shows(anna, 'Missed');
+});
+
+test('a session that was ended elsewhere: the banner leads back to the door', slow, async () => {
+  const lena = await demo.person('lena');
+  execFileSync('sqlite3', ['-cmd', '.timeout 5000', demo.file('hotel.db'), "PRAGMA foreign_keys = ON; DELETE FROM session WHERE staff_id = 'lena'"]);
+  await lena.evaluate(() => localStorage.setItem('auth-expiry', `${Date.now() - 10_000}`));
+  await lena.getByRole('button', { name: 'Start: Sauna shows error E4' }).click();
+  await lena.locator('.bellhop-expired').getByText('Your session has ended.').waitFor();
+  // What could not be saved is taken back.
+  await lena.getByText('Not saved: sign in again.').waitFor();
+  await lena.locator('.column.open').filter({ has: card(lena, 'Sauna shows error E4') }).waitFor();
+  await lena.getByRole('button', { name: 'Log in' }).click();
+  await enter(lena, 'chiara');
+  assert.equal(new URL(lena.url()).pathname, '/tasks');
 });

@@ -8,7 +8,7 @@ import { execFile, execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { after } from 'node:test';
+import { after, afterEach } from 'node:test';
 import { chromium } from 'playwright-core';
 import { request } from '../lib/http.mjs';
 import { build, root } from '../lib/stack.mjs';
@@ -44,6 +44,8 @@ export class Demo {
   static async forFile(options) {
     const demo = await Demo.start(options);
     after(() => demo.stop());
+    // Boards that nobody looks at any more would take their share of the machine.
+    afterEach(() => Promise.all((demo.browser?.contexts() ?? []).map((context) => context.close())));
     return demo;
   }
 
@@ -116,7 +118,7 @@ export class Demo {
       args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
     });
     const context = await this.browser.newContext({ viewport: { width: 1280, height: 860 }, ...options });
-    context.setDefaultTimeout(15_000);
+    context.setDefaultTimeout(30_000);
     return context;
   }
 

@@ -29,7 +29,10 @@ async function vite(port, env) {
 // Where a tab's requests for data go.
 function origins(tab) {
   const seen = new Set();
-  tab.on('request', (one) => /\/(hotel|realtime)\//.test(one.url()) && seen.add(new URL(one.url()).origin));
+  tab.on('request', (one) => {
+    const { origin, pathname } = new URL(one.url());
+    if (/^\/(hotel\/(api|auth)|tasks\/realtime)\//.test(pathname)) seen.add(origin);
+  });
   return seen;
 }
 

@@ -1,5 +1,6 @@
 // The outbox: whatever dies, every change is published, exactly once.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
 import { Demo, shows, waitFor } from './demo.mjs';
 
@@ -34,7 +35,6 @@ for (const part of ['worker', 'broker']) {
     await empty();
     assert.deepEqual(published(ids), ids.map(() => 1));
     for (const id of ids) await shows(bruno, id);
-    await bruno.context().close();
   });
 }
 
@@ -44,15 +44,17 @@ test('the backend killed amid a burst, again and again: what it had answered is 
   for (let round = 0; round < 4; round++) {
     const ids = names(`kill-${round}`, 10);
     const old = demo.pid('hotel');
-    await Promise.all(ids.map(async (id, i) => {
-      if (i === 6) process.kill(old, 'SIGKILL');
+    let taken = 0;
+    await Promise.all(ids.map(async (id) => {
       const res = await make(token, id).catch(() => null);
-      if (res?.status === 201) answered.push(id);
+      if (res?.status !== 201) return;
+      answered.push(id);
+      if (++taken === 3) process.kill(old, 'SIGKILL');
     }));
     await waitFor('the backend again', async () => demo.pid('hotel') !== old && (await waiting().catch(() => undefined)) !== undefined, { ms: 20_000 });
   }
   await empty();
-  assert.ok(answered.length > 0);
+  assert.ok(answered.length >= 12);
   assert.deepEqual(published(answered), answered.map(() => 1));
   const doubles = demo.query('log.db', "SELECT json_extract(body, '$.payload.taskId') AS id FROM events WHERE event_type = 'TaskCreated' GROUP BY 1 HAVING count(*) > 1");
   assert.deepEqual(doubles, []);
@@ -75,7 +77,6 @@ test('what Bellhop refuses for good is put aside, and does not hold up the rest'
   await make(token, 'before');
   // An event that no publisher should write: the log's own order is kept all the same.
   const sql = "INSERT INTO outbox (body) VALUES (json_object('eventId', 'poison', 'eventType', 'TaskCreated', 'timestamp', -1, 'orgId', 'harbour', 'payload', json('{}')))";
-  const { execFileSync } = await import('node:child_process');
   execFileSync('sqlite3', ['-cmd', '.timeout 5000', demo.file('hotel.db'), sql]);
   await make(token, 'behind');
   raise();

@@ -5,7 +5,7 @@ import { burst, sums } from './cases/burst.mjs';
 import { creations, latency } from './cases/delivery.mjs';
 import { failures, refreshes } from './cases/expiry.mjs';
 import { fastEmpty, idle } from './cases/idle.mjs';
-import { endings, freezes, hidden, steady } from './cases/leader.mjs';
+import { endings, hidden, steady, stops } from './cases/leader.mjs';
 import { logouts } from './cases/logout.mjs';
 import { liefi, longOutages, offline } from './cases/outage.mjs';
 import { closing, cursorInQuery, cursorless, heap, preflights, strict } from './cases/targets.mjs';
@@ -24,6 +24,7 @@ export const cases = [
   { lane: 'waiting', rows: ['expiry.banner', 'expiry.backoff'], limit: 300_000, run: (t) => failures(t, { bannerKey: 'expiry.banner', gapsKey: 'expiry.backoff', gaps: [2, 4, 8, 16, 32, 60, 60] }) },
   { lane: 'waiting', rows: ['targets.preflight', 'targets.same'], limit: 700_000, run: (t) => preflights(t, { key: 'targets.preflight', sameKey: 'targets.same', forMs: t.long ? 600_000 : 240_000 }) },
   { lane: 'waiting', rows: ['outage.liefi'], limit: 180_000, run: (t) => liefi(t, 'outage.liefi') },
+  { lane: 'waiting', rows: ['outage.evicted', 'outage.expired'], run: (t) => longOutages(t, { evictedKey: 'outage.evicted', expiredKey: 'outage.expired' }) },
 
   // ---- one after the other ----
   { lane: 'measured', rows: ['delivery.leader', 'delivery.follower'], run: (t) => latency(t, { leaderKey: 'delivery.leader', followerKey: 'delivery.follower', times: times(t, 200, 20) }) },
@@ -41,7 +42,6 @@ export const cases = [
   { lane: 'measured', rows: ['leader.crash'], run: (t) => endings(t, { key: 'leader.crash', how: 'crash', times: 5, tabs: 3, bound: 2000 }) },
   { lane: 'measured', rows: ['leader.stream'], on: ours, run: (t) => endings(t, { key: 'leader.stream', how: 'close', times: 10, tabs: 3, bound95: 500, bound: 1000, settings: { transport: 'stream' } }) },
   { lane: 'measured', rows: ['outage.banner', 'outage.quiet', 'outage.back', 'outage.events'], run: (t) => offline(t, { bannerKey: 'outage.banner', quietKey: 'outage.quiet', backKey: 'outage.back', eventsKey: 'outage.events' }) },
-  { lane: 'measured', rows: ['outage.evicted', 'outage.expired'], run: (t) => longOutages(t, { evictedKey: 'outage.evicted', expiredKey: 'outage.expired' }) },
   { lane: 'measured', rows: ['targets.query'], on: ours, run: (t) => cursorInQuery(t, 'targets.query') },
   { lane: 'measured', rows: ['targets.cursorless'], rig: (column) => (column === 'ours' ? 'mixed' : 'baseline'), run: (t) => cursorless(t, 'targets.cursorless') },
   { lane: 'measured', rows: ['targets.strict'], on: ours, rig: 'strict', run: (t) => strict(t, 'targets.strict') },
@@ -49,7 +49,8 @@ export const cases = [
   { lane: 'measured', rows: ['targets.heap'], run: (t) => heap(t, 'targets.heap', times(t, 2000, 500)) },
 
   // ---- Chromium, where a tab is behind another ----
-  { lane: 'tabs', rows: ['leader.freeze', 'leader.thaw'], run: (t) => freezes(t, { key: 'leader.freeze', accountKey: 'leader.thaw', people: 5, rounds: times(t, 2, 1), bound: 12_000 }) },
+  { lane: 'tabs', rows: ['leader.freeze', 'leader.thaw'], run: (t) => stops(t, { key: 'leader.freeze', accountKey: 'leader.thaw', how: 'freeze', people: 5, rounds: times(t, 2, 1), bound: 12_000 }) },
+  { lane: 'tabs', rows: ['leader.hang', 'leader.go'], run: (t) => stops(t, { key: 'leader.hang', accountKey: 'leader.go', how: 'hang', people: times(t, 10, 5), rounds: 1, bound: 12_000 }) },
   { lane: 'tabs', rows: ['leader.hidden'], run: (t) => hidden(t, 'leader.hidden') },
 
   // ---- Firefox ----

@@ -8,8 +8,11 @@
 //   npm run scenarios -- --long            preflights for ten minutes instead of four
 //
 // Exit: 0 where every row of ours passes or is skipped with its reason, 1 where one
-// fails, 64 wrong usage. BELLHOP_BUILD names the folder with the programs.
+// fails, 64 wrong usage, 69 something needed is missing. BELLHOP_BUILD names the folder with the programs.
+import fs from 'node:fs';
 import os from 'node:os';
+import path from 'node:path';
+import { build } from '../lib/stack.mjs';
 import { installed, startChromium, startFirefox, startTabs } from './lib/browsers.mjs';
 import { Rig } from './lib/rig.mjs';
 import { columns, Sheet } from './lib/sheet.mjs';
@@ -38,22 +41,27 @@ const wanted = ({ rows: keys }) => options.prefixes.length === 0 || keys.some((k
 // One case in one column: on a rig of its kind and in the browser of its lane.
 async function measure(each, column, { rigs, browser, pending = [] }) {
   const kind = typeof each.rig === 'function' ? each.rig(column) : (each.rig ?? column);
-  const own = each.alone ? await Rig.start(kind) : null;
-  const t = {
-    column,
-    browser,
-    rig: own ?? (await rigs(kind)),
-    long: options.long,
-    cell: (key, measured, pass) => sheet.cell(key, column, measured, pass),
-    // What is left to do is waiting: the lane goes on meanwhile.
-    later: (work) => pending.push(work.catch(broke)),
-  };
   const broke = (error) => {
     console.error(error);
     sheet.broke(each.rows, column, error);
   };
-  await within(each.limit ?? 120_000, each.run(t)).catch(broke);
-  await own?.stop();
+  let own;
+  try {
+    if (each.alone) own = await Rig.start(kind);
+    const t = {
+      column,
+      browser,
+      rig: own ?? (await rigs(kind)),
+      long: options.long,
+      cell: (key, measured, pass) => sheet.cell(key, column, measured, pass),
+      // What is left to do is waiting: the lane goes on meanwhile.
+      later: (work) => pending.push(work.catch(broke)),
+    };
+    await within(each.limit ?? 240_000, each.run(t));
+  } catch (error) {
+    broke(error);
+  }
+  await own?.stop().catch(broken);
 }
 
 function within(ms, work) {
@@ -98,12 +106,13 @@ async function atOnce(lane, start) {
 }
 
 async function stop(open) {
-  for (const rig of open.values()) {
-    await (await rig).stop().catch((error) => {
-      console.error(error);
-      process.exitCode = 1;
-    });
-  }
+  for (const rig of open.values()) await rig.then((each) => each.stop()).catch(broken);
+}
+
+// A server that did not end well: no row says so, the run does.
+function broken(error) {
+  console.error(error);
+  process.exitCode = 1;
 }
 
 // Why Firefox is not there, or null.
@@ -125,9 +134,16 @@ async function firefox() {
   else await inTurn('firefox', startFirefox);
 }
 
+function missing() {
+  if (!installed('chromium')) return 'Chromium is needed: apt-get install chromium';
+  if (!fs.existsSync(path.join(build, 'bellhopd'))) return `there is no bellhopd in ${build}: build there, or name the folder with BELLHOP_BUILD`;
+  return null;
+}
+
 async function main() {
-  if (!installed('chromium')) {
-    console.error('run.mjs: Chromium is needed: apt-get install chromium');
+  const what = missing();
+  if (what) {
+    console.error(`run.mjs: ${what}`);
     process.exit(69);
   }
   await Promise.all([atOnce('waiting', startChromium), inTurn('measured', startChromium).then(() => inTurn('tabs', startTabs)).then(firefox)]);

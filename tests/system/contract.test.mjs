@@ -399,6 +399,30 @@ stack.test('ENABLE_<DOMAIN>_REALTIME_V2=false switches a domain off, and bellhop
   }
 });
 
+// ---- memory ----
+
+stack.test('a channel that nobody uses is forgotten, and its cursors are as good as before', async () => {
+  const small = await Stack.start({ conf: { broker: { channel_idle_seconds: 1, buffer_seconds: 1 } } });
+  try {
+    const org = 'o';
+    const token = small.token({ scope: 'realtime:metrics' });
+    const orgs = async () => (await small.request('/tasks/realtime/metrics', { token })).json.orgs.total;
+    const first = await small.poll({ org, wait: 0 });
+    const sent = [event(org), event(org)];
+    await small.store(sent);
+    assert.equal(await orgs(), 1);
+    await waitFor('it to be forgotten', async () => (await orgs()) === 0, { ms: 30_000, every: 100 });
+    const late = await small.poll({ org, cursor: first.json.cursor });
+    assert.deepEqual([late.json.events, late.json.gap], [[], { reason: 'evicted' }], 'memory doesn\'t reach back; the log does');
+    const page = await small.request(`/tasks/realtime/history?cursor=${first.json.cursor}`, { token: small.token({ org }) });
+    assert.deepEqual(ids(page.json.events), ids(sent));
+    const fresh = await small.poll({ org, cursor: page.json.cursor, wait: 0 });
+    assert.deepEqual([fresh.json.events, fresh.json.gap], [[], null]);
+  } finally {
+    await small.stop();
+  }
+});
+
 // ---- what began at the top ----
 
 stack.test('a poll with nothing to say takes 25 to 26 s, and a stream lasts as long as it may, a fifth more or less', async (t) => {

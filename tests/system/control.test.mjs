@@ -201,6 +201,24 @@ stack.test('a mistake: exit 78 with the line and the option, and all goes on as 
   configure();
 });
 
+stack.test('the broker\'s limits change with a reload, for those who come after it', async () => {
+  const org = stack.org();
+  const cursor = await stack.cursor({ org });
+  const before = range(3).map(() => stack.poll({ org, cursor }));
+  await stack.waiters(3);
+  configure('', (text) => text.replace(/broker \{/, '$&\nwaiters_per_user = 3\nbuffer_events = 5'));
+  await done('reload');
+  assert.equal(is(await stack.poll({ org, cursor }), 200, undefined).json.overloaded, true);
+  await stack.store(range(4).map(() => event(org)));
+  for (const res of await Promise.all(before)) assert.equal(res.json.events.length, 4);
+  await stack.store(range(4).map(() => event(org)));
+  assert.deepEqual((await stack.poll({ org, cursor, wait: 0 })).json.gap, { reason: 'evicted' });
+  configure();
+  await done('reload');
+  await stack.store(range(12).map(() => event(org)));
+  assert.equal((await stack.poll({ org, sub: 'new', wait: 0 })).json.events.length, 17, 'five were left, and it holds more again');
+});
+
 stack.test('what needs a restart is named, and stays', async () => {
   configure('', (text) => text.replace('path = "log.db"', 'path = "other.db"').replace(/worker \{/, '$&\nthreads = 3'));
   const out = await ctl('reload');

@@ -13,7 +13,7 @@ const setenv = 'server.modules += ( "mod_setenv" )\n';
 const host = (lane) => `fastcgi.server := ( "/" => (( "socket" => "worker${lane}.sock", "check-local" => "disable", "fix-root-scriptname" => "enable", "read-timeout" => 1 )) )`;
 const lanes = {
   sound: '',
-  gathers: 'server.stream-response-body := 0',
+  gathers: '$HTTP["url"] =~ "stream" { server.stream-response-body = 0 }',
   impatient: host(2),
   forgetful: `${setenv}setenv.set-request-header = ( "Authorization" => "" )`,
   narrow: 'server.max-request-size := 1024\nserver.max-request-field-size := 4096',

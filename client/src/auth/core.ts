@@ -4,6 +4,7 @@ import { sessionFetch } from './fetch.js';
 import { SessionKeeper } from './session.js';
 import type { Auth, AuthOptions } from './types.js';
 
+export { type Connection, connectRealtime } from './connect.js';
 export type { Auth, AuthEnv, AuthOptions, AuthSnapshot, AuthState, Session } from './types.js';
 
 /** The session of this browser, one for the page: tabs agree on its token, on when it is renewed, and on its end. */

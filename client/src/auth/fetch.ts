@@ -60,9 +60,10 @@ export function sessionFetch(session: SessionKeeper, env: Pick<AuthEnv, 'fetch'>
     endTogether(user);
     const response = await send(input, init, token);
     if (response.status !== 401) session.accepted();
-    else if (token && !(init?.body instanceof ReadableStream) && (await session.onUnauthorized(token))) {
-      if (session.signal() === user) return send(again, init, session.peekToken());
-    }
-    return response;
+    if (response.status !== 401 || !token || init?.body instanceof ReadableStream) return response;
+    if (!(await session.onUnauthorized(token)) || session.signal() !== user) return response;
+    const second = await send(again, init, session.peekToken());
+    if (second.status !== 401) session.accepted();
+    return second;
   };
 }

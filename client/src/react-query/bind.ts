@@ -29,6 +29,12 @@ export function bindQueryClient<E extends RealtimeEvent>(
   let writing = false;
   let failure: { cause: unknown } | undefined;
 
+  function missed(): void {
+    newest.clear(); // another log counts anew
+    if (onGap === 'invalidate') invalidateAll();
+    else onGap(queryClient);
+  }
+
   const invalidateAll = () => {
     for (const root of roots) void queryClient.invalidateQueries({ queryKey: [root] });
   };
@@ -68,11 +74,19 @@ export function bindQueryClient<E extends RealtimeEvent>(
     const item = binding.item ? binding.item(event) : event.payload;
     const rowId = rowIdOf(binding, item, id);
     rowIds.set(binding, rowId);
-    return { binding, seq: event.seq, id, ids: new Set([id, binding.optimisticId?.(event)]), item, rowId };
+    return {
+      binding,
+      org: event.orgId,
+      seq: event.seq,
+      id,
+      ids: new Set([id, binding.optimisticId?.(event)]),
+      item,
+      rowId,
+    };
   }
 
-  function isNews({ binding, id, seq }: Patch): boolean {
-    const row = JSON.stringify([binding.lists, binding.detail?.(id), id]);
+  function isNews({ binding, id, org, seq }: Patch): boolean {
+    const row = JSON.stringify([org, binding.lists, binding.detail?.(id), id]);
     if (seq <= (newest.get(row) ?? -1)) return false;
     newest.delete(row); // the newest last: the oldest is forgotten first
     newest.set(row, seq);
@@ -203,7 +217,7 @@ export function bindQueryClient<E extends RealtimeEvent>(
     offCache,
     client.subscribe(watch),
     client.on('events', ({ events }) => apply(events)),
-    client.on('gap', () => (onGap === 'invalidate' ? invalidateAll() : onGap(queryClient))),
+    client.on('gap', missed),
   ];
   return () => {
     for (const off of offs) off();

@@ -6,6 +6,7 @@ import type { EntityBinding } from './types.js';
 /** An event as a binding reads it, its own functions called once. */
 export interface Patch {
   binding: EntityBinding;
+  org: string;
   seq: number;
   id: string;
   /** The ids under which its row may stand. */

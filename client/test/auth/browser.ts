@@ -55,14 +55,14 @@ export class FakeBrowser {
   readonly tabs: Tab[] = [];
   /** How long a message is on its way: later than a lock that is granted meanwhile. */
   latencyMs = 1;
+  /** How long one tab's write to storage takes to be read by another. */
+  storageLagMs = 0;
   withLocks = true;
   withStorage = true;
   withChannels = true;
 
   tab(options: Partial<AuthOptions> & Pick<AuthOptions, 'refresh'>): Tab {
-    const tab = new Tab(this, options);
-    this.tabs.push(tab);
-    return tab;
+    return new Tab(this, options);
   }
 
   close(): void {
@@ -71,12 +71,25 @@ export class FakeBrowser {
 
   /** As devtools do it: every tab is told. */
   setItem(key: string, value: string | null, by?: Tab): void {
-    if (value === null) this.stored.delete(key);
-    else this.stored.set(key, value);
-    setTimeout(() => {
-      for (const tab of this.tabs) if (tab !== by && !tab.frozen) tab.stored(key, value);
-    }, this.latencyMs);
+    put(this.stored, key, value);
+    for (const tab of this.tabs) {
+      const late = tab === by ? 0 : this.storageLagMs;
+      if (!late) put(tab.view, key, value);
+      if (tab === by || tab.frozen) continue;
+      setTimeout(
+        () => {
+          put(tab.view, key, value);
+          tab.stored(key, value);
+        },
+        Math.max(late, this.latencyMs),
+      );
+    }
   }
+}
+
+function put(map: Map<string, string>, key: string, value: string | null): void {
+  if (value === null) map.delete(key);
+  else map.set(key, value);
 }
 
 export class Tab {
@@ -86,6 +99,8 @@ export class Tab {
   answer: (url: string, init: RequestInit) => Promise<Response> = async () => new Response('{}');
   online = true;
   frozen = false;
+  /** Of storage, what this tab has read so far. */
+  readonly view: Map<string, string>;
   #storageListeners = new Set<(key: string | null, value: string | null) => void>();
   #pageListeners = new Map<string, Set<(e: object) => void>>();
 
@@ -93,6 +108,8 @@ export class Tab {
     readonly browser: FakeBrowser,
     options: Partial<AuthOptions> & Pick<AuthOptions, 'refresh'>,
   ) {
+    this.view = new Map(browser.stored);
+    browser.tabs.push(this);
     this.auth = createAuth({ ...options, env: { ...this.env(), ...options.env } });
   }
 
@@ -146,7 +163,7 @@ export class Tab {
 
   #storage(): KeyStore {
     return {
-      getItem: (key) => this.browser.stored.get(key) ?? null,
+      getItem: (key) => this.view.get(key) ?? null,
       setItem: (key, value) => this.browser.setItem(key, value, this),
       removeItem: (key) => this.browser.setItem(key, null, this),
     };

@@ -17,6 +17,14 @@ import {
 import type { Server } from './server.js';
 import { type Owner, World } from './world.js';
 
+// What is loaded on demand takes real time the first time; virtual time doesn't wait for it.
+await Promise.all([
+  import('../../src/lease-election.js'),
+  import('../../src/missing.js'),
+  import('../../src/recovery.js'),
+  import('../../src/streamer.js'),
+]);
+
 // ---- Web Locks ----
 
 interface Request {
@@ -57,13 +65,16 @@ export class FakeLocks {
           };
           const request: Request = {
             owner,
-            rob: () => this.world.post(owner, `lock ${name} ${this.#owners(owner)}`, () => reject(abortError())),
+            rob: () =>
+              this.world.post(owner, `lock ${name} ${this.#owners(owner)}`, () => reject(abortError())),
             grant: () => {
               signal?.removeEventListener('abort', abort);
               this.#held.set(name, request);
               // Granted by the browser; the page hears of it when it runs.
               this.world.post(owner, `lock ${name} ${this.#owners(owner)}`, () => {
-                Promise.resolve(held({ name })).then(resolve, reject).finally(() => this.#release(name, request));
+                Promise.resolve(held({ name }))
+                  .then(resolve, reject)
+                  .finally(() => this.#release(name, request));
               });
             },
           };
@@ -83,7 +94,13 @@ export class FakeLocks {
 
   /** The tab is gone: so is what it held. */
   forget(owner: Owner): void {
-    for (const queue of this.#queues.values()) while (drop(queue, queue.find((r) => r.owner === owner)));
+    for (const queue of this.#queues.values())
+      while (
+        drop(
+          queue,
+          queue.find((r) => r.owner === owner),
+        )
+      );
     for (const [name, request] of this.#held) if (request.owner === owner) this.#release(name, request);
   }
 
@@ -280,6 +297,8 @@ export class Tab implements Owner {
   events: RealtimeEvent[] = [];
   sources: string[] = [];
   gaps: GapReason[] = [];
+  /** What it was told to have missed: after the one `seq`, up to and with the other. */
+  holes: Array<[after: number, to: number]> = [];
   errors: RealtimeError[] = [];
   roles: string[] = [];
   statuses: string[] = [];
@@ -304,7 +323,10 @@ export class Tab implements Owner {
       this.events.push(...events);
       this.sources.push(source);
     });
-    this.client.on('gap', ({ reason }) => this.gaps.push(reason));
+    this.client.on('gap', ({ reason, cursor }) => {
+      this.gaps.push(reason);
+      this.holes.push([this.events.at(-1)?.seq ?? 0, Number(cursor.split('-')[1])]);
+    });
     this.client.on('error', (error) => this.errors.push(error));
     this.client.on('role', ({ role, how }) => this.roles.push(`${role} ${how}`));
     this.client.on('status', ({ status }) => {

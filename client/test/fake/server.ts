@@ -137,37 +137,50 @@ export class Server {
           if (!streaming) over();
           resolve(response);
         });
+      const fail = (why: string) =>
+        this.#travel(tab, () => {
+          over();
+          reject(new TypeError(why));
+        });
       // To the server; then it answers, or something in between does.
-      this.world.setTimer(nobody, () => {
-        if (signal.aborted || tab.dead) return;
-        if (tab.page.online() === false) return this.#travel(tab, () => (over(), reject(new TypeError('offline'))));
-        const instead = this.intercept(seen);
-        if (instead === 'hang') return;
-        if (instead === 'network') return this.#travel(tab, () => (over(), reject(new TypeError('refused'))));
-        if (instead) return answer(instead);
-        this.#serve(tab, seen, signal, answer);
-      }, this.world.between(...this.latency));
+      this.world.setTimer(
+        nobody,
+        () => {
+          if (signal.aborted || tab.dead) return;
+          if (tab.page.online() === false) return fail('offline');
+          const instead = this.intercept(seen);
+          if (instead === 'hang') return;
+          if (instead === 'network') return fail('refused');
+          if (instead) return answer(instead);
+          this.#serve(tab, seen, signal, answer);
+        },
+        this.world.between(...this.latency),
+      );
     });
   }
 
   #travel(tab: Tab, arrive: () => void): void {
-    this.world.setTimer(nobody, () => this.world.post(tab, `net ${tab.id} ${this.world.random()}`, arrive), this.world.between(...this.latency));
+    this.world.setTimer(
+      nobody,
+      () => this.world.post(tab, `net ${tab.id} ${this.world.random()}`, arrive),
+      this.world.between(...this.latency),
+    );
   }
 
-  #serve(tab: Tab, seen: Seen, signal: AbortSignal, answer: (r: Response, streaming?: boolean) => void): void {
-    switch (seen.path) {
-      case 'cursor':
-        return answer(body({ cursor: this.head }));
-      case 'history':
-        return answer(this.#history(seen));
-      case 'subscribe?wait=0':
-        return answer(this.#answer(seen));
-      case 'subscribe':
-        return this.#park(tab, seen, signal, answer);
-      case 'stream':
-        return this.#stream(tab, seen, signal, answer);
-    }
-    answer(new Response('', { status: 404 }));
+  #serve(
+    tab: Tab,
+    seen: Seen,
+    signal: AbortSignal,
+    answer: (r: Response, streaming?: boolean) => void,
+  ): void {
+    const answers: Record<string, () => void> = {
+      cursor: () => answer(body({ cursor: this.head })),
+      history: () => answer(this.#history(seen)),
+      'subscribe?wait=0': () => answer(this.#answer(seen)),
+      subscribe: () => this.#park(tab, seen, signal, answer),
+      stream: () => this.#stream(tab, seen, signal, answer),
+    };
+    (answers[seen.path] ?? (() => answer(new Response('', { status: 404 }))))();
   }
 
   #place(cursor: string | null): { after: number; gap: string | null } {
@@ -181,7 +194,9 @@ export class Server {
 
   #after(after: number, filter: string | null): unknown[] {
     return this.log
-      .filter((r) => r.seq > after && (filter === null || r.propertyId === undefined || r.propertyId === filter))
+      .filter(
+        (r) => r.seq > after && (filter === null || r.propertyId === undefined || r.propertyId === filter),
+      )
       .map((row) => ({ eventType: 'TaskCreated', timestamp: 1, orgId: 'org-1', ...row }));
   }
 
@@ -193,7 +208,8 @@ export class Server {
   #history(seen: Seen): Response {
     const after = Number(seen.cursor?.split('-')[1]);
     const { gap } = this.#place(seen.cursor);
-    if (gap && gap !== 'evicted') return body({ events: [], cursor: this.head, gap: { reason: gap }, more: false });
+    if (gap && gap !== 'evicted')
+      return body({ events: [], cursor: this.head, gap: { reason: gap }, more: false });
     const all = this.#after(after, seen.filter) as Row[];
     const page = all.slice(0, this.historyPage);
     const more = all.length > page.length;
@@ -203,7 +219,10 @@ export class Server {
 
   #park(tab: Tab, seen: Seen, signal: AbortSignal, answer: (r: Response) => void): void {
     const { after, gap } = this.#place(seen.cursor);
-    if (gap || this.#after(after, seen.filter).length) return answer(this.#answer(seen));
+    if (gap || this.#after(after, seen.filter).length) {
+      answer(this.#answer(seen));
+      return;
+    }
     const done = () => {
       if (!this.#waiters.delete(waiter)) return;
       this.world.clearTimer(timer);
@@ -225,7 +244,12 @@ export class Server {
     });
   }
 
-  #stream(tab: Tab, seen: Seen, signal: AbortSignal, answer: (r: Response, streaming: boolean) => void): void {
+  #stream(
+    tab: Tab,
+    seen: Seen,
+    signal: AbortSignal,
+    answer: (r: Response, streaming: boolean) => void,
+  ): void {
     let control: ReadableStreamDefaultController<Uint8Array>;
     const lane = `stream ${tab.id} ${this.requests.length}`;
     let open = true;
@@ -240,7 +264,8 @@ export class Server {
         }
       });
     const send = (line: unknown) => {
-      if (!this.buffering && !ended) arrive(() => control.enqueue(new TextEncoder().encode(`${JSON.stringify(line)}\n`)));
+      if (!this.buffering && !ended)
+        arrive(() => control.enqueue(new TextEncoder().encode(`${JSON.stringify(line)}\n`)));
     };
     const end = (reason?: 'network') => {
       ended = true;
@@ -281,7 +306,11 @@ export class Server {
         // As above.
       }
     });
-    const source = new ReadableStream<Uint8Array>({ start: (c) => void (control = c) });
+    const source = new ReadableStream<Uint8Array>({
+      start: (c) => {
+        control = c;
+      },
+    });
     answer(new Response(source), true);
     send({ cursor: seen.cursor ?? this.head });
     if (gap) send({ gap: { reason: gap }, cursor: this.head });

@@ -12,7 +12,11 @@ export class Browser {
 
   get storage() {
     const map = this.#storage;
-    return { getItem: (k) => map.get(k) ?? null, setItem: (k, v) => map.set(k, String(v)), removeItem: (k) => map.delete(k) };
+    return {
+      getItem: (k) => map.get(k) ?? null,
+      setItem: (k, v) => map.set(k, String(v)),
+      removeItem: (k) => map.delete(k),
+    };
   }
 
   // A tab that keeps account of what it hears.

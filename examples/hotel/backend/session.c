@@ -11,6 +11,7 @@
 #include "clock.h"
 #include "db.h"
 #include "json.h"
+#include "log.h"
 #include "mem.h"
 
 static void
@@ -50,7 +51,9 @@ make_token(struct hotel *h, const struct hotel_person *p)
 
     bh_random_hex(jti, 16);
     for (int i = 0; i < p->n_properties; i++) properties[i] = p->properties[i];
-    return bh_auth_sign(h->conf, &grant, err, sizeof err);
+    char *token = bh_auth_sign(h->conf, &grant, err, sizeof err);
+    if (token == NULL) bh_log(BH_ERROR, "no token can be signed: %s", err);
+    return token;
 }
 
 static void

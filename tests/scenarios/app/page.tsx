@@ -3,10 +3,10 @@
 import './probe';
 import { QueryClient, QueryClientProvider, useQuery, useQueryClient } from '@tanstack/react-query';
 import { createRealtimeClient, type RealtimeEvent } from 'bellhop-client';
-import { AuthProvider, createAuth, GlobalAuthBanner, Layout, useAuth } from 'bellhop-client/auth';
+import { AuthProvider, createAuth, Layout, useAuth } from 'bellhop-client/auth';
 import { RealtimeProvider, useRealtime, useRealtimeEvents } from 'bellhop-client/react';
 import { bindQueryClient, useLiveStaleTime } from 'bellhop-client/react-query';
-import { StrictMode, useEffect, useState } from 'react';
+import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { List, State, type Task, Ticker, Totals, useComplaint, useTicker } from './board';
 import { settings } from './settings';
@@ -21,10 +21,10 @@ const post = (path: string, body?: unknown, more: RequestInit = {}) =>
 const queries = new QueryClient({ defaultOptions: { queries: { retry: false } } });
 
 const auth = createAuth({
-  // A refusal as AuthOptions wants it: the answer's status decides what it means.
+  logout: '/api/logout',
   refresh: async (signal) => {
     const answer = await post('refresh', undefined, { signal });
-    if (!answer.ok) throw Object.assign(new Error(`refresh: ${answer.status}`), { status: answer.status });
+    if (!answer.ok) throw answer;
     return answer.json();
   },
 });
@@ -46,6 +46,11 @@ const client = createRealtimeClient<TaskEvent>({
 });
 Object.assign(window, { client, auth, queries });
 
+const note = (text: string) => window.probe.notes.push(`${Date.now()} ${text}`);
+client.on('role', ({ role, how }) => note(`${role}, ${how}`));
+client.on('gap', ({ reason }) => note(`gap, ${reason}`));
+client.on('error', ({ code, message }) => note(`${code}: ${message}`));
+
 bindQueryClient<TaskEvent>(client, queries, {
   entities: {
     TaskCreated: {
@@ -53,7 +58,6 @@ bindQueryClient<TaskEvent>(client, queries, {
       id: ({ payload }) => payload.taskId,
       item: ({ payload }) => payload,
       version: (task) => (task as Task).version,
-      idOf: (task) => (task as Task).taskId,
       lists: ['tasks', 'list'],
       detail: (id) => ['tasks', 'detail', id],
       insert: (list, task) => [task as Task, ...(list as Task[])].sort((a, b) => b.n - a.n),
@@ -97,18 +101,14 @@ function Board() {
 function Page() {
   const { state } = useAuth();
   const login = async () => auth.login(await (await post('login', { user: settings.user, org: settings.org })).json());
-  if (state === 'anonymous' || state === 'loggedOut') return <button id="login" onClick={login}>Log in</button>;
-  return (
-    <Layout>
-      <Board />
-    </Layout>
-  );
+  const out = state === 'anonymous' || state === 'loggedOut';
+  return <Layout>{out ? <button id="login" onClick={login}>Log in</button> : <Board />}</Layout>;
 }
 
 createRoot(document.getElementById('root')!).render(
   <StrictMode>
     <QueryClientProvider client={queries}>
-      <AuthProvider auth={auth} queryClient={queries}>
+      <AuthProvider auth={auth} queryClient={queries} realtime={client}>
         <RealtimeProvider client={client}>
           <Page />
         </RealtimeProvider>

@@ -10,6 +10,7 @@ export async function burst(t, { rowsKey, sameKey, lagKey, count, tabs = 2, boun
   const person = await Person.of(t.rig, t.browser);
   await person.open(tabs);
   const { gate, backend } = t.rig;
+  await Promise.all(person.tabs.map((tab) => tab.page.evaluate(() => (window.probe.longTasks.length = 0))));
   const before = await t.rig.metrics();
   const begun = Date.now();
   await pool(range(count), 10, (i) => backend.create(person.org, { n: i + 1 }));

@@ -63,9 +63,11 @@ const clean = ({ lost, twice, misplaced, got }) => got > 0 && lost + twice + mis
 const said = ({ lost, twice, misplaced, got }, tabs) => `${lost} lost, ${twice} twice, ${misplaced} out of order, of ${got} shown in ${tabs} tabs`;
 
 // How long until another tab's poll is at the server, once END has ended the leader.
-// Where polls have no name, the first that comes after those of the leader's.
-async function takeover(person, end) {
+// Where polls have no name, the first that comes after those of the leader's. BEFORE is
+// done to it first, and takes no part in the time.
+async function takeover(person, end, before = async () => {}) {
   const leader = await person.leader();
+  await before(leader);
   const { gate } = person.rig;
   const old = await leader.probe('clientId');
   const begun = Date.now();
@@ -93,69 +95,92 @@ export async function endings(t, { key, accountKey, how, times, tabs = 5, bound,
   const all = await accounts(person, last);
   const open = person.tabs.length;
   await person.close();
-  t.cell(key, `${spread(took)}; at most ${most} in flight`, max(took) <= bound && p95(took) <= bound95);
+  const fit = max(took) <= bound && p95(took) <= bound95;
+  t.cell(key, `${spread(took)}; at most ${most} in flight${accountKey ? '' : `; ${said(all, open)}`}`, fit && (accountKey || clean(all)));
   if (accountKey) t.cell(accountKey, said(all, open), clean(all));
 }
 
-// The leader is frozen by the DevTools protocol and thawed again; several people at once,
-// since it is mostly waiting.
-export async function freezes(t, { key, accountKey, people, rounds, bound }) {
-  const results = await Promise.all(Array.from({ length: people }, () => freezePerson(t, rounds)));
+// The leader stops, is taken over from, and goes on; several people at once, since it is
+// mostly waiting. `how`: `freeze`, of which a page is told before, or `hang`, of which it
+// isn't: its scripts stand still, as under a machine that has no time for them.
+export async function stops(t, { key, accountKey, how, people, rounds, bound }) {
+  const results = await Promise.all(Array.from({ length: people }, () => stopPerson(t, how, rounds)));
   const took = results.flatMap((each) => each.took);
   const all = results.map((each) => each.all).reduce(add);
-  const stood = results.every((each) => each.stood);
-  t.cell(key, `${spread(took)}; ${stood ? 'its timers stood still' : 'its timers went on: not frozen'}`, stood && took.length === people * rounds && max(took) <= bound);
+  const stood = Math.min(...results.map((each) => each.stood));
+  t.cell(key, `${spread(took)}; its timers stood still for ${ms(stood)} and more`, stood >= 2000 && took.length === people * rounds && max(took) <= bound);
   t.cell(accountKey, said(all, people * rounds * 3), clean(all));
 }
 
 const add = (a, b) => Object.fromEntries(Object.keys(a).map((name) => [name, a[name] + b[name]]));
+const again = { freeze: 'thaw', hang: 'go' };
 
-async function freezePerson(t, rounds) {
+async function stopPerson(t, how, rounds) {
   const took = [];
   const accounted = [];
-  let stood = true;
+  let stood = Infinity;
   for (let round = 0; round < rounds; round++) {
     const person = await Person.of(t.rig, t.browser);
     const numbers = new Numbers(t.rig, person.org);
     for (let i = 0; i < 3; i++) await join(person, numbers);
-    await person.settled();
-    let frozen;
-    const freeze = async (leader) => {
-      frozen = leader;
+    await inFront(person);
+    let stopped;
+    const before = async (leader) => {
+      stopped = leader;
       await behind(person, leader);
-      await leader.freeze();
+      await leader.prepare();
     };
-    await takeover(person, freeze).then((each) => took.push(each.took), (error) => console.error(`nobody took over from a frozen tab: ${error.message}`));
-    stood &&= await still(frozen);
-    await frozen.thaw();
+    const begun = Date.now();
+    await takeover(person, (leader) => leader[how](), before).then((each) => took.push(each.took), async (error) => {
+      console.error(`nobody took over: ${error.message}\n${await notes(person, begun)}`);
+    });
+    await sleep(2500); // longer than a hidden tab's timers wait
+    await stopped[again[how]]();
+    await stopped.until('that it stood still', () => window.longestPause > 2000).catch(() => {});
     await sleep(1000); // numbers come on while the two of them sort it out
+    stood = Math.min(stood, await stopped.page.evaluate(() => window.longestPause));
     accounted.push(await accounts(person, await numbers.stop()));
     await person.close();
   }
   return { took, all: accounted.reduce(add), stood };
 }
 
+// What the tabs that still run have said of themselves, around BEGUN.
+async function notes(person, begun) {
+  const lines = [];
+  for (const [i, tab] of person.tabs.entries()) {
+    if (tab.frozen) lines.push(`tab ${i} stands still`);
+    else lines.push(`tab ${i}: ${(await tab.page.evaluate(() => [document.visibilityState, ...window.probe.notes])).join('; ')}`);
+  }
+  return `${lines.join('\n')}\nsince ${begun}`;
+}
+
+// The tab that leads is the one in front, and has been for so long that nobody is about
+// to take over.
+async function inFront(person) {
+  await (await person.leader()).page.bringToFront();
+  await sleep(2500);
+  await (await person.leader()).page.bringToFront();
+}
+
 // As when somebody goes on in another tab: LEADER is hidden from then on.
 async function behind(person, leader) {
   await leader.page.evaluate(() => {
-    window.beats = 0;
-    setInterval(() => window.beats++, 20);
+    let last = Date.now();
+    window.longestPause = 0;
+    setInterval(() => {
+      window.longestPause = Math.max(window.longestPause, Date.now() - last);
+      last = Date.now();
+    }, 20);
   });
   await person.tabs.find((tab) => tab !== leader).page.bringToFront();
-}
-
-async function still(tab) {
-  const before = await tab.page.evaluate(() => window.beats);
-  await sleep(1500); // a hidden tab's timers go once a second
-  return (await tab.page.evaluate(() => window.beats)) === before;
 }
 
 // Somebody goes on in another tab of the window.
 export async function hidden(t, key) {
   const person = await Person.of(t.rig, t.browser);
   await person.open(3);
-  await (await person.leader()).page.bringToFront();
-  await sleep(2500); // the one in front may have had to be made the leader
+  await inFront(person);
   const { took, leader } = await takeover(person, (tab) => behind(person, tab));
   const visible = await leader.page.evaluate(() => document.visibilityState);
   await person.close();

@@ -95,7 +95,7 @@ export class Backend {
   #session({ user, org, sid }) {
     const exp = now() + this.ttl;
     const accessToken = sign({ sub: user, orgId: org, sid, jti: `${user}-${++this.#jti}`, exp }, this.key);
-    return { accessToken, expiresAt: exp * 1000, expiresIn: this.ttl, userId: user, orgId: org, sid };
+    return { accessToken, expiresAt: Date.now() + this.ttl * 1000, userId: user, orgId: org, sid };
   }
 
   // The position is read before the rows, so that nothing falls in between.

@@ -64,6 +64,8 @@ export class Tab {
     await this.until('what it shows', () => document.querySelector('#login, #list') !== null);
     if (await this.page.evaluate(() => document.querySelector('#login') !== null)) await this.click('login');
     await this.until('its list', () => document.querySelector('#list') !== null);
+    // What comes from now on is to be shown: a client that knows positions knows its own.
+    await this.until('where it is in the log', () => !window.client || window.client.getSnapshot().cursor !== null);
   }
 
   // Until CONDITION, evaluated in the page, holds.
@@ -120,6 +122,22 @@ export class Tab {
   async freeze() {
     this.frozen = true;
     await (await this.devtools()).send('Page.setWebLifecycleState', { state: 'frozen' });
+  }
+
+  // What freeze() and hang() need, and what is not to be in their time.
+  async prepare() {
+    await (await this.devtools()).send('Debugger.enable');
+  }
+
+  // Its scripts stand still, and no event says so.
+  async hang() {
+    this.frozen = true;
+    await (await this.devtools()).send('Debugger.pause');
+  }
+
+  async go() {
+    await (await this.devtools()).send('Debugger.disable'); // which lets it go on
+    this.frozen = false;
   }
 
   async thaw() {

@@ -107,12 +107,17 @@ export class Numbers {
   // One after the other, so that the order in which they were published is known.
   #one() {
     const n = ++this.last;
-    this.open = this.open.then(() => this.rig.publish([this.rig.tick(this.org, n)]));
+    this.open = this.open.then(() => this.rig.publish([this.rig.tick(this.org, n)])).catch((error) => {
+      clearInterval(this.timer);
+      this.error = error;
+    });
   }
 
+  // The last number, once it is published.
   async stop() {
     clearInterval(this.timer);
     await this.open;
+    if (this.error) throw this.error;
     return this.last;
   }
 }

@@ -1,5 +1,6 @@
 // The board: houses, three columns, and what happens meanwhile.
 import { useQuery } from '@tanstack/react-query';
+import { RealtimeProvider } from 'bellhop-client/react';
 import { useLiveStaleTime } from 'bellhop-client/react-query';
 import { useCallback, useEffect, useState } from 'react';
 import { fetchHotel, fetchSummary } from './api';
@@ -31,21 +32,13 @@ const changeOf = (task: Task, fields: Fields) => {
   return Object.fromEntries(names.filter((name) => task[name] !== fields[name]).map((name) => [name, fields[name]]));
 };
 
-function useRows(filter: Filter) {
-  const staleTime = useLiveStaleTime();
-  const rows = useQuery({
+const useRows = (filter: Filter, staleTime: number) =>
+  useQuery({
     queryKey: listKey(filter),
     queryFn: ({ signal }) => loadTasks(filter, signal),
     staleTime,
     placeholderData: (before) => before,
   });
-  // The stream begins where the rows end, so not before they are there.
-  const ready = rows.isSuccess;
-  useEffect(() => {
-    if (ready) client.start();
-  }, [ready]);
-  return rows;
-}
 
 function TopBar({ hotel }: { hotel: Hotel }) {
   return (
@@ -110,8 +103,9 @@ function Work({ hotel }: { hotel: Hotel }) {
   const [filter, setFilter] = useFilter();
   const [sheet, setSheet] = useState<Task | 'new' | null>(null);
   const [complaint, setComplaint] = useState('');
-  const rows = useRows(filter);
-  const summary = useQuery({ queryKey: summaryKey, queryFn: ({ signal }) => fetchSummary(signal), staleTime: useLiveStaleTime() });
+  const staleTime = useLiveStaleTime();
+  const rows = useRows(filter, staleTime);
+  const summary = useQuery({ queryKey: summaryKey, queryFn: ({ signal }) => fetchSummary(signal), staleTime });
   const changes = useChanges(hotel.me.id, setComplaint);
   const open = useCallback((task: Task) => setSheet(task), []);
 
@@ -176,13 +170,23 @@ function Work({ hotel }: { hotel: Hotel }) {
   );
 }
 
+// The stream begins where the first rows end: so it is begun when they are there.
 export function Board() {
+  const [filter] = useFilter();
   const hotel = useQuery({ queryKey: ['hotel'], queryFn: ({ signal }) => fetchHotel(signal), staleTime: Number.POSITIVE_INFINITY });
+  const rows = useRows(filter, 25_000);
   const name = hotel.data?.org;
   useEffect(() => {
     if (name) document.title = `Tasks · ${name}`;
   }, [name]);
-  if (hotel.isError) return <p role="alert" className="trouble">The hotel can’t be read: {hotel.error.message}</p>;
-  if (!hotel.data) return <p role="status" className="waiting">One moment…</p>;
-  return <Work hotel={hotel.data} />;
+  const error = hotel.error ?? rows.error;
+  if (hotel.data && rows.data) {
+    return (
+      <RealtimeProvider client={client}>
+        <Work hotel={hotel.data} />
+      </RealtimeProvider>
+    );
+  }
+  if (error) return <p role="alert" className="trouble waiting">The board can’t be read: {error.message}</p>;
+  return <p role="status" className="waiting">One moment…</p>;
 }

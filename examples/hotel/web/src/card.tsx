@@ -30,7 +30,12 @@ export const Card = memo(function Card({ task, hotel, fresh, now, onStep, onOpen
     <li className={`card ${task.status} ${byOther ? 'fresh' : ''}`} data-task={task.taskId} data-version={task.version}>
       <p className="place">
         <span>{house?.name}</span>
-        {task.room && <span>Room {task.room}</span>}
+        {task.room && (
+          <span>
+            <span className="unseen">Room </span>
+            {task.room}
+          </span>
+        )}
         {task.priority === 'urgent' && <span className="tag urgent">Urgent</span>}
         {task.priority === 'low' && <span className="tag">Low</span>}
       </p>

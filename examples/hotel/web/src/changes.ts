@@ -11,11 +11,17 @@ export interface Changes {
   remove: UseMutationResult<void, Error, Task>;
 }
 
+function wordsFor(error: Error): string {
+  if (!(error instanceof Refused)) return 'Not saved: the server can’t be reached.';
+  if (error.status === 401) return 'Not saved: sign in again.';
+  if (error.code === 'conflict') return 'Somebody was faster. This is how the task stands now.';
+  return `Not saved: ${error.message}`;
+}
+
 export function useChanges(me: string, complain: (text: string) => void): Changes {
   const queries = useQueryClient();
   const fail = (error: Error): void => {
-    const stale = error instanceof Refused && error.code === 'conflict';
-    complain(stale ? 'Somebody was faster. This is how the task stands now.' : `Not saved: ${error.message}`);
+    complain(wordsFor(error));
     void queries.invalidateQueries({ queryKey: listsKey });
   };
   const settle = (): void => void queries.invalidateQueries({ queryKey: summaryKey });
@@ -38,13 +44,19 @@ export function useChanges(me: string, complain: (text: string) => void): Change
     mutationFn: ({ task, change }: { task: Task; change: Change }) => changeTask(task.taskId, change, task.version),
     onMutate: ({ task, change }) => putTask(queries, { ...task, ...change }),
     onSuccess: (task) => putTask(queries, task),
-    onError: fail,
+    onError: (error, { task }) => {
+      putTask(queries, task);
+      fail(error);
+    },
     onSettled: settle,
   });
   const remove = useMutation({
     mutationFn: (task: Task) => deleteTask(task.taskId),
     onMutate: (task) => dropTask(queries, task.taskId),
-    onError: fail,
+    onError: (error, task) => {
+      putTask(queries, task);
+      fail(error);
+    },
     onSettled: settle,
   });
   return { create, change, remove };

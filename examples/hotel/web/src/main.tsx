@@ -1,13 +1,12 @@
 // Puts the page together.
 import { QueryClientProvider } from '@tanstack/react-query';
 import { AuthProvider, Layout, useAuth } from 'bellhop-client/auth';
-import { RealtimeProvider } from 'bellhop-client/react';
 import { StrictMode, useEffect } from 'react';
 import { createRoot } from 'react-dom/client';
 import { Board } from './board';
 import { Door } from './door';
 import { go, usePath } from './place';
-import { client, forgetAll, queries } from './realtime';
+import { client, queries } from './realtime';
 import { auth } from './session';
 import './style.css';
 
@@ -17,12 +16,8 @@ function App() {
   // A session that has ended by itself leaves the board where it is, with a banner that leads to the door.
   const outside = state === 'anonymous' || state === 'loggedOut' || (state === 'expired' && path === '/');
   useEffect(() => {
-    if (outside) {
-      forgetAll();
-      go('/');
-    } else if (path === '/') {
-      go('/tasks');
-    }
+    if (outside) go('/');
+    else if (path === '/') go('/tasks');
   }, [outside, path]);
   return outside ? <Door /> : <Layout><Board /></Layout>;
 }
@@ -32,10 +27,8 @@ if (!root) throw new Error('index.html has no #root');
 createRoot(root).render(
   <StrictMode>
     <QueryClientProvider client={queries}>
-      <AuthProvider auth={auth} queryClient={queries}>
-        <RealtimeProvider client={client}>
-          <App />
-        </RealtimeProvider>
+      <AuthProvider auth={auth} queryClient={queries} realtime={client}>
+        <App />
       </AuthProvider>
     </QueryClientProvider>
   </StrictMode>,

@@ -1,6 +1,6 @@
 // Bellhop in this page: one client, bound to the cache.
 import { QueryClient } from '@tanstack/react-query';
-import { createRealtimeClient } from 'bellhop-client';
+import { beaconSink, createRealtimeClient } from 'bellhop-client';
 import { bindQueryClient } from 'bellhop-client/react-query';
 import { Activity, describe, type Happening } from './activity';
 import { cursorOfRows, fetchTasks, forgetCursor } from './api';
@@ -22,6 +22,7 @@ export const client = createRealtimeClient<TaskEvent>({
   getToken: () => auth.getToken(),
   onUnauthorized: (failed) => auth.onUnauthorized(failed),
   initialCursor: () => cursorOfRows(),
+  telemetry: beaconSink(`${base}/telemetry/client`),
 });
 
 export const activity = new Activity();
@@ -74,10 +75,12 @@ bindQueryClient(client, queries, {
   aggregates: [{ key: summaryKey }],
 });
 
-// Another person's rows and events are none of the next one's business.
-export function forgetAll(): void {
-  client.stop('signed out');
-  queries.clear();
+// What one person saw happen is none of the next one's business, and the next
+// one's stream begins where the next one's rows end.
+let person = auth.sessionKey();
+auth.subscribe(() => {
+  if (auth.sessionKey() === person) return;
+  person = auth.sessionKey();
   activity.clear();
   forgetCursor();
-}
+});

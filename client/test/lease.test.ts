@@ -1,0 +1,91 @@
+// The lease: a note in storage, and what may stand in it.
+import { expect, test } from 'vitest';
+import { browserEnv } from '../src/env.js';
+import { createLease } from '../src/lease.js';
+import { FakeStorage, open } from './fake/browser.js';
+import { Server } from './fake/server.js';
+import { World } from './fake/world.js';
+
+const key = 'tasks-leader-lease:org-1/u-1';
+
+function lease(note?: unknown, tabId = 'me') {
+  const world = new World();
+  const storage = new FakeStorage();
+  if (note !== undefined) storage.setItem(key, typeof note === 'string' ? note : JSON.stringify(note));
+  const env = browserEnv({ wall: () => world.wall() });
+  return { world, storage, lease: createLease(env, storage, key, tabId, 10_000) };
+}
+
+const now = new World().wall();
+
+test.each([
+  ['somebody else leads', { tabId: 'other', until: now + 5_000 }, 'other'],
+  ['its time is over', { tabId: 'other', until: now - 1 }, null],
+  [
+    'a stamp from the future binds nobody: the clock was set back',
+    { tabId: 'other', until: now + 60_000 },
+    null,
+  ],
+  ['corrupt: not JSON', '{', null],
+  ['corrupt: another shape', { timestamp: now }, null],
+  ['corrupt: null', 'null', null],
+  ['nothing there', undefined, null],
+])('%s', (_name, note, holder) => {
+  expect(lease(note).lease.holder()).toBe(holder);
+});
+
+test('a tab knows its own lease, and drops no other', () => {
+  const { lease: mine, storage, world } = lease();
+  mine.write();
+  expect(mine.holder()).toBe('me');
+  world.time += 10_001;
+  expect(mine.holder()).toBe(null);
+  storage.setItem(key, JSON.stringify({ tabId: 'other', until: world.wall() + 1_000 }));
+  mine.drop();
+  expect(mine.holder()).toBe('other');
+});
+
+test('storage that throws is no lease, and no error', () => {
+  const { lease: mine, storage } = lease();
+  storage.broken = true;
+  mine.write();
+  mine.drop();
+  expect(mine.holder()).toBe(null);
+});
+
+test('two tabs that claim in the same moment: one leads', async () => {
+  for (let seed = 1; seed <= 30; seed++) {
+    const { world, browser } = await open((w) => new Server(w), { seed, without: { locks: true } });
+    for (let i = 0; i < 4; i++) browser.tab();
+    await world.advance(1_000);
+    expect(browser.leaders().length, `seed ${seed}`).toBe(1);
+  }
+});
+
+test('a leader that renews late, and finds nobody else, goes on leading', async () => {
+  const { world, browser } = await open((w) => new Server(w), { tabs: 1, without: { locks: true } });
+  const tab = browser.leader();
+  tab.freeze();
+  await world.advance(60_000);
+  tab.thaw();
+  await world.advance(1_000);
+  expect(tab.snapshot().isLeader).toBe(true);
+  expect(JSON.parse(browser.storage.getItem(key) as string)).toMatchObject({ tabId: tab.id });
+});
+
+test('a leader that was frozen while another took the lease steps down', async () => {
+  const { world, browser } = await open((w) => new Server(w), { tabs: 2, without: { locks: true } });
+  const [old, next] = [browser.leader(), browser.follower()];
+  old.freeze();
+  await world.until('taken over', () => next.snapshot().isLeader, 20_000);
+  old.thaw();
+  await world.until('stepped down', () => !old.snapshot().isLeader, 5_000);
+  expect(browser.leader()).toBe(next);
+});
+
+test('closing drops the lease, so that the next need not wait for its end', async () => {
+  const { world, browser } = await open((w) => new Server(w), { tabs: 1, without: { locks: true } });
+  void browser.leader().client.close();
+  await world.settle();
+  expect(browser.storage.getItem(key)).toBe(null);
+});

@@ -519,6 +519,6 @@ test('a listener that throws is reported, and neither stops the loop nor costs a
   await world.advance(100);
   expect(tab.seqs()).toEqual([1, 2]);
   expect(tab.codes()).toEqual(['handler', 'handler']);
-  expect((tab.errors[0]?.cause as Error).message).toBe('mine');
+  expect(tab.errors[0]?.cause).toEqual(new Error('mine'));
   expect(tab.snapshot()).toMatchObject({ status: 'live', cursor: 'log1-2' });
 });

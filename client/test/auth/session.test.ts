@@ -169,6 +169,19 @@ describe('P14: the refresh mutex', () => {
     expect(refreshes).toHaveLength(1);
   });
 
+  it('holds when a lock is quicker than both, and a 401 is the reason', async () => {
+    const tabs = await signedIn(3);
+    browser.latencyMs = 40;
+    browser.storageLagMs = 90;
+    for (let run = 1; run <= 10; run++) {
+      const failed = at(tabs, 0).auth.peekToken() as string;
+      const all = Promise.all(tabs.map((tab) => tab.auth.onUnauthorized(failed)));
+      await ms(30_000);
+      expect(await all).toEqual([true, true, true]);
+      expect(refreshes).toHaveLength(run);
+    }
+  });
+
   it('holds when storage is slower than messages', async () => {
     const tabs = await signedIn(3);
     browser.storageLagMs = 60;

@@ -7,7 +7,9 @@ import { range, waitFor } from '../../../tests/lib/wait.mjs';
 import { beaconSink } from '../../dist/index.js';
 import { Browser } from './tabs.mjs';
 
-const stack = await Stack.forFile({ conf: { broker: { buffer_events: 20, buffer_seconds: 2 }, telemetry: { address_requests_per_minute: 0 } } });
+const stack = await Stack.forFile({
+  conf: { broker: { buffer_events: 20, buffer_seconds: 2 }, telemetry: { address_requests_per_minute: 0 } },
+});
 const ctl = (...args) => execFileSync(path.join(build, 'bellhopctl'), ['-c', stack.lanes[0].conf, ...args]);
 
 // Two tabs that are live; a failure shows what they heard.
@@ -27,7 +29,8 @@ async function pair(t, options = {}, who = {}) {
   };
   const all = () =>
     waitFor(
-      () => `${ids.length} events in both; ${tabs.map((tab) => `${tab.events.length} ${tab.client.getSnapshot().status} ${tab.errors.slice(-2)}`)}`,
+      () =>
+        `${ids.length} events in both; ${tabs.map((tab) => `${tab.events.length} ${tab.client.getSnapshot().status} ${tab.errors.slice(-2)}`)}`,
       () => tabs.every((tab) => tab.events.length >= ids.length),
       { ms: 20_000 },
     );
@@ -37,23 +40,30 @@ async function pair(t, options = {}, who = {}) {
   return { org, browser, tabs, ids, publish, all, exact };
 }
 
-const live = (tabs) => waitFor(() => `live; ${tabs.map((tab) => tab.client.getSnapshot().status)}`, () => tabs.every((tab) => tab.client.getSnapshot().status === 'live'));
+const live = (tabs) =>
+  waitFor(
+    () => `live; ${tabs.map((tab) => tab.client.getSnapshot().status)}`,
+    () => tabs.every((tab) => tab.client.getSnapshot().status === 'live'),
+  );
 const leaderOf = (tabs) => tabs.find((tab) => tab.client.getSnapshot().isLeader);
 
 for (const transport of ['poll', 'auto']) {
-  stack.test(`${transport}: the broker is killed and restarted in the middle of it: each event once, in order, without a gap`, async (t) => {
-    const { tabs, publish, all, exact } = await pair(t, { transport });
-    await publish(3);
-    await all();
-    await stack.kill('broker');
-    await publish(4);
-    stack.spawn('broker');
-    await stack.healthy();
-    await publish(3);
-    await all();
-    exact();
-    for (const tab of tabs) assert.deepEqual(tab.gaps, ['first']);
-  });
+  stack.test(
+    `${transport}: the broker is killed and restarted in the middle of it: each event once, in order, without a gap`,
+    async (t) => {
+      const { tabs, publish, all, exact } = await pair(t, { transport });
+      await publish(3);
+      await all();
+      await stack.kill('broker');
+      await publish(4);
+      stack.spawn('broker');
+      await stack.healthy();
+      await publish(3);
+      await all();
+      exact();
+      for (const tab of tabs) assert.deepEqual(tab.gaps, ['first']);
+    },
+  );
 
   stack.test(`${transport}: the leader leaves in the middle of a burst: the other has it all`, async (t) => {
     const { tabs, publish, ids } = await pair(t, { transport });
@@ -63,7 +73,10 @@ for (const transport of ['poll', 'auto']) {
     const closed = leader.client.close();
     await publish(15);
     await closed;
-    await waitFor(() => `all in the other; ${other.events.length}`, () => other.events.length >= ids.length);
+    await waitFor(
+      () => `all in the other; ${other.events.length}`,
+      () => other.events.length >= ids.length,
+    );
     assert.deepEqual(other.ids(), ids);
     assert.equal(other.client.getSnapshot().isLeader, true);
     assert.deepEqual(other.gaps, ['first']);
@@ -99,12 +112,19 @@ stack.test('tokens that live two seconds: a new one each time, and no failure is
 stack.test('the operator switches the domain off and on', async (t) => {
   const { tabs, publish, all, exact } = await pair(t);
   ctl('domain', 'disable', 'tasks');
-  await waitFor(() => `disabled; ${tabs.map((tab) => tab.client.getSnapshot().status)}`, () => tabs.every((tab) => tab.client.getSnapshot().status === 'disabled'));
+  await waitFor(
+    () => `disabled; ${tabs.map((tab) => tab.client.getSnapshot().status)}`,
+    () => tabs.every((tab) => tab.client.getSnapshot().status === 'disabled'),
+  );
   ctl('domain', 'enable', 'tasks');
   await waitFor('publishing again', async () => (await stack.publish(event(stack.org()))).status === 200);
   await publish(2);
   for (const tab of tabs) tab.client.poke();
-  await waitFor(() => `back; ${tabs.map((tab) => tab.client.getSnapshot().status)}`, () => tabs.every((tab) => tab.events.length === 2), { ms: 40_000 });
+  await waitFor(
+    () => `back; ${tabs.map((tab) => tab.client.getSnapshot().status)}`,
+    () => tabs.every((tab) => tab.events.length === 2),
+    { ms: 40_000 },
+  );
   await all();
   exact();
 });
@@ -114,7 +134,10 @@ stack.test('telemetry arrives as the server keeps it', async (t) => {
   const { tabs } = await pair(t, { telemetry: sink, telemetrySampleRate: 1 });
   sink.flush();
   const leader = leaderOf(tabs);
-  const rows = () => stack.query("SELECT event_type, domain, tab_id, data FROM telemetry WHERE event_type = 'leader_acquired' ORDER BY id DESC LIMIT 1");
+  const rows = () =>
+    stack.query(
+      "SELECT event_type, domain, tab_id, data FROM telemetry WHERE event_type = 'leader_acquired' ORDER BY id DESC LIMIT 1",
+    );
   await waitFor('a row', () => rows().length === 1);
   const [row] = rows();
   assert.equal(row.domain, 'tasks');

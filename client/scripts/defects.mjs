@@ -6,7 +6,10 @@ const client = fileURLToPath(new URL('..', import.meta.url));
 const text = readFileSync(`${client}docs/defects.md`, 'utf8');
 const wrong = [];
 
-const rows = text.split('\n').map((line) => /^\| ([SCP]\d+) \| (.+) \| (.+) \|$/.exec(line)).filter(Boolean);
+const rows = text
+  .split('\n')
+  .map((line) => /^\| ([SCP]\d+) \| (.+) \| (.+) \|$/.exec(line))
+  .filter(Boolean);
 const wanted = Object.entries({ S: 37, C: 45, P: 23 }).flatMap(([letter, n]) =>
   Array.from({ length: n }, (_, i) => `${letter}${i + 1}`),
 );
@@ -26,7 +29,8 @@ for (const [, number, , settled] of rows) {
     references++;
     const file = [`${client}${path}`, `${client}../${path}`].find(existsSync);
     if (!file) wrong.push(`${number}: there is no ${path}`);
-    else if (!plain(readFileSync(file, 'utf8')).includes(title)) wrong.push(`${number}: ${path} has no "${title}"`);
+    else if (!plain(readFileSync(file, 'utf8')).includes(title))
+      wrong.push(`${number}: ${path} has no "${title}"`);
   }
 }
 

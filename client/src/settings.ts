@@ -36,9 +36,7 @@ export type Settings = Omit<RealtimeOptions, 'schema'> &
 
 export function settle<E extends RealtimeEvent>({ schema: _, ...options }: RealtimeOptions<E>): Settings {
   if (!/^[a-z][a-z0-9-]{0,31}$/.test(options.domain)) {
-    throw new TypeError(
-      `domain ${JSON.stringify(options.domain)}: use its name in bellhop.conf, such as 'tasks'`,
-    );
+    throw new TypeError(`domain ${options.domain}: use its name in bellhop.conf`);
   }
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
   const url = String(options.url ?? '/').replace(/\/+$/, '');

@@ -59,6 +59,10 @@ test('two tabs that claim in the same moment: one leads', async () => {
     for (let i = 0; i < 4; i++) browser.tab();
     await world.advance(1_000);
     expect(browser.leaders().length, `seed ${seed}`).toBe(1);
+    expect(
+      browser.tabs.flatMap((tab) => tab.roles),
+      `seed ${seed}`,
+    ).toEqual(['leader acquired']);
   }
 });
 

@@ -67,12 +67,9 @@ export function lockElection(
     },
     // The claimant steals the lock: handed back, it would go to the first of the queue.
     cede() {
-      ceded = true;
+      ceded = true; // until it is lost, however late
     },
     nudge() {},
-    renew() {
-      ceded = false; // nobody came for it
-      lease?.write();
-    },
+    renew: () => lease?.write(),
   };
 }

@@ -59,6 +59,7 @@ export function parsed(json: string | null): Fields {
 export class SharedStore {
   readonly #keys: KeyStore | null;
   readonly #local: boolean;
+  #outdated: string | null | undefined;
 
   constructor(keys: KeyStore | null, local: boolean) {
     this.#keys = keys;
@@ -90,9 +91,16 @@ export class SharedStore {
     return parsed(this.#get(RETRY) ?? null).over;
   }
 
+  /** A token has come from elsewhere: the copy that can be read now is of an older one, whatever it says. */
+  outdate(): void {
+    this.#outdated = this.#get(EXPIRY);
+  }
+
   /** Infinity where there is none: it can only shorten a token's life. */
   expiry(): number {
-    const copy = Number.parseFloat(this.#get(EXPIRY) ?? '');
+    const value = this.#get(EXPIRY);
+    if (value !== this.#outdated) this.#outdated = undefined;
+    const copy = Number.parseFloat((this.#outdated === undefined && value) || '');
     return Number.isFinite(copy) ? copy : Number.POSITIVE_INFINITY;
   }
 

@@ -169,6 +169,19 @@ describe('P14: the refresh mutex', () => {
     expect(refreshes).toHaveLength(1);
   });
 
+  it('holds when a lock is quicker than both, and a 401 is the reason', async () => {
+    const tabs = await signedIn(3);
+    browser.latencyMs = 40;
+    browser.storageLagMs = 90;
+    for (let run = 1; run <= 10; run++) {
+      const failed = at(tabs, 0).auth.peekToken() as string;
+      const all = Promise.all(tabs.map((tab) => tab.auth.onUnauthorized(failed)));
+      await ms(30_000);
+      expect(await all).toEqual([true, true, true]);
+      expect(refreshes).toHaveLength(run);
+    }
+  });
+
   it('holds when storage is slower than messages', async () => {
     const tabs = await signedIn(3);
     browser.storageLagMs = 60;
@@ -177,6 +190,21 @@ describe('P14: the refresh mutex', () => {
       at(tabs, 0).view.set('auth-expiry', '0');
       await ms(70);
       expect(new Set(await tokens(tabs)).size).toBe(1);
+      expect(refreshes).toHaveLength(run);
+    }
+  });
+
+  it('holds when storage is slower than anybody waits', async () => {
+    const tabs = await signedIn(2);
+    browser.storageLagMs = 500;
+    for (let run = 1; run <= 3; run++) {
+      browser.setItem('auth-expiry', '0');
+      await ms(500 + lag + 100);
+      expect(refreshes).toHaveLength(run);
+      const [one, other] = [at(tabs, 0), at(tabs, 1)].map((tab) => tab.auth.peekToken());
+      expect(one).toBe(other);
+      expect(await Promise.all(tabs.map((tab) => tab.auth.getToken()))).toEqual([one, one]);
+      await ms(2_000);
       expect(refreshes).toHaveLength(run);
     }
   });

@@ -46,6 +46,11 @@ const client = createRealtimeClient<TaskEvent>({
 });
 Object.assign(window, { client, auth, queries });
 
+const note = (text: string) => window.probe.notes.push(`${Date.now()} ${text}`);
+client.on('role', ({ role, how }) => note(`${role}, ${how}`));
+client.on('gap', ({ reason }) => note(`gap, ${reason}`));
+client.on('error', ({ code, message }) => note(`${code}: ${message}`));
+
 bindQueryClient<TaskEvent>(client, queries, {
   entities: {
     TaskCreated: {

@@ -13,6 +13,7 @@ interface Probe {
   clicks: { at: number; id: string }[];
   longTasks: number[]; // their lengths
   errors: string[];
+  notes: string[]; // what the page's client said of itself, for a test that fails
   clientId: string | null;
 }
 
@@ -22,7 +23,7 @@ declare global {
   }
 }
 
-const probe: Probe = { shown: [], rows: {}, attempts: [], aborts: [], banners: [], clicks: [], longTasks: [], errors: [], clientId: null };
+const probe: Probe = { shown: [], rows: {}, attempts: [], aborts: [], banners: [], clicks: [], longTasks: [], errors: [], notes: [], clientId: null };
 window.probe = probe;
 
 const plainFetch = window.fetch.bind(window);

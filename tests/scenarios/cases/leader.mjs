@@ -63,9 +63,11 @@ const clean = ({ lost, twice, misplaced, got }) => got > 0 && lost + twice + mis
 const said = ({ lost, twice, misplaced, got }, tabs) => `${lost} lost, ${twice} twice, ${misplaced} out of order, of ${got} shown in ${tabs} tabs`;
 
 // How long until another tab's poll is at the server, once END has ended the leader.
-// Where polls have no name, the first that comes after those of the leader's.
-async function takeover(person, end) {
+// Where polls have no name, the first that comes after those of the leader's. BEFORE is
+// done to it first, and takes no part in the time.
+async function takeover(person, end, before = async () => {}) {
   const leader = await person.leader();
+  await before(leader);
   const { gate } = person.rig;
   const old = await leader.probe('clientId');
   const begun = Date.now();
@@ -123,20 +125,34 @@ async function stopPerson(t, how, rounds) {
     for (let i = 0; i < 3; i++) await join(person, numbers);
     await inFront(person);
     let stopped;
-    const stop = async (leader) => {
+    const before = async (leader) => {
       stopped = leader;
       await behind(person, leader);
-      await leader[how]();
+      await leader.prepare();
     };
-    await takeover(person, stop).then((each) => took.push(each.took), (error) => console.error(`nobody took over: ${error.message}`));
+    const begun = Date.now();
+    await takeover(person, (leader) => leader[how](), before).then((each) => took.push(each.took), async (error) => {
+      console.error(`nobody took over: ${error.message}\n${await notes(person, begun)}`);
+    });
     await sleep(2500); // longer than a hidden tab's timers wait
     await stopped[again[how]]();
-    await sleep(1500); // numbers come on while the two of them sort it out
+    await stopped.until('that it stood still', () => window.longestPause > 2000).catch(() => {});
+    await sleep(1000); // numbers come on while the two of them sort it out
     stood = Math.min(stood, await stopped.page.evaluate(() => window.longestPause));
     accounted.push(await accounts(person, await numbers.stop()));
     await person.close();
   }
   return { took, all: accounted.reduce(add), stood };
+}
+
+// What the tabs that still run have said of themselves, around BEGUN.
+async function notes(person, begun) {
+  const lines = [];
+  for (const [i, tab] of person.tabs.entries()) {
+    if (tab.frozen) lines.push(`tab ${i} stands still`);
+    else lines.push(`tab ${i}: ${(await tab.page.evaluate(() => [document.visibilityState, ...window.probe.notes])).join('; ')}`);
+  }
+  return `${lines.join('\n')}\nsince ${begun}`;
 }
 
 // The tab that leads is the one in front, and has been for so long that nobody is about

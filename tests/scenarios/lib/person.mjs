@@ -124,12 +124,15 @@ export class Tab {
     await (await this.devtools()).send('Page.setWebLifecycleState', { state: 'frozen' });
   }
 
+  // What freeze() and hang() need, and what is not to be in their time.
+  async prepare() {
+    await (await this.devtools()).send('Debugger.enable');
+  }
+
   // Its scripts stand still, and no event says so.
   async hang() {
     this.frozen = true;
-    const session = await this.devtools();
-    await session.send('Debugger.enable');
-    await session.send('Debugger.pause');
+    await (await this.devtools()).send('Debugger.pause');
   }
 
   async go() {

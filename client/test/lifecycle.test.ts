@@ -138,6 +138,7 @@ test('the machine slept: the connection is given up, and what was missed is fetc
     server.intercept = (r) => (r.path === 'subscribe' ? 'hang' : undefined);
     server.publish(1);
     await world.until('one', () => browser.tabs.every((tab) => tab.events.length === 1));
+    await world.advance(1_000); // the next poll is there by now
     world.sleep(asleep);
     server.publish(2);
     server.intercept = () => undefined;

@@ -9,10 +9,10 @@
 /* A checkpoint is due whenever the WAL has grown by this many frames (of a page
  * and 24 bytes), 16 MiB: what is written again and again, such as the ends of
  * channels in their index, is then copied once, and synced once. Beyond the
- * second figure, 64 MiB, it also tries to shrink the file, for which no reader
+ * second figure, 32 MiB, it also tries to shrink the file, for which no reader
  * may be in the middle of it. */
 #define CHECKPOINT_FRAMES 4000
-#define TRUNCATE_FRAMES   16384
+#define TRUNCATE_FRAMES   8192
 /* For a gentle handle. */
 #define GENTLE_FRAMES 128
 

@@ -285,7 +285,7 @@ START_TEST(full_disk_takes_the_whole_transaction_back)
 
     bh_logbox_begin(s);
     int rc = 0;
-    for (int i = 0; rc == 0 && i < 100; i++) {
+    for (int i = 0; rc == 0 && i < 400; i++) {
         snprintf(id, sizeof id, "b%d", i);
         rc = bh_logbox_append_big(s, id);
     }

@@ -137,6 +137,7 @@ bh_may(const struct bh_credentials *c, const char *path, int mode, size_t *at)
     int pipes[2];
 
     *at = o.at;
+    if (c->may_all && geteuid() != 0) return 0; /* what we may is no measure */
     if (c->uid == geteuid() || c->may_all) return -walk(path, mode, at);
     if (geteuid() != 0) return -ENOSYS;
     if (pipe(pipes) != 0) return -errno;

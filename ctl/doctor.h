@@ -19,6 +19,8 @@ struct bh_member {
 };
 #define BH_MEMBERS_MAX 64
 
+#define BH_SOCKET_PATH_MAX 108 /* sun_path */
+
 struct bh_doctor {
     /* What was asked for. */
     const char *conf_path;
@@ -35,6 +37,7 @@ struct bh_doctor {
     struct bh_report *report; /* what it counts; without it all zeros */
     struct bh_member workers[BH_MEMBERS_MAX], brokers[BH_MEMBERS_MAX];
     size_t n_workers, n_brokers;
+    char worker_socket[BH_SOCKET_PATH_MAX]; /* bh_worker_socket() has found */
 
     /* What was told. */
     const char *check; /* the name of the one at work */
@@ -82,6 +85,13 @@ BH_CHECKS(BH_CHECK_DECLARE)
 /* Those processes that have the log open, brokers and workers, into D. False:
  * some may be hidden from us. */
 bool bh_members_find(struct bh_doctor *d);
+
+/* "Max open files"; -1: unknown or without limit. */
+int64_t bh_descriptor_limit(pid_t pid, bool hard);
+
+/* Where the workers listen: as configured, or as their processes show where it
+ * was somebody else who gave them the socket. NULL: nobody knows. */
+const char *bh_worker_socket(struct bh_doctor *d);
 
 /* A head and a body: what was answered by FastCGI, or by HTTP. */
 struct bh_answer {

@@ -66,6 +66,7 @@ bh_check_broker_socket(struct bh_doctor *d)
         return;
     }
     const char *path = d->conf->broker.socket;
+    errno = 0;
     if (stat(path, &st) != 0 || !S_ISSOCK(st.st_mode)) {
         bh_tell(d, BH_WRONG, "start bellhopd with this configuration", "%s: %s",
                 path, errno == EACCES ? strerror(errno) : "there is no socket");
@@ -172,7 +173,7 @@ open_broker(struct bh_doctor *d, struct bh_welcome *w)
     int fd = bh_sock_dial(path, SOCK_SEQPACKET);
 
     if (fd < 0) {
-        bh_tell(d, BH_WRONG,
+        bh_tell(d, fd == -EACCES ? BH_SKIPPED : BH_WRONG,
                 fd == -EACCES ? "run this as root" : "start bellhopd", "%s: %s",
                 path, fd == -ECONNREFUSED ? "nobody serves it" : strerror(-fd));
         return -1;

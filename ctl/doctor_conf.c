@@ -139,6 +139,12 @@ is_usable(struct bh_doctor *d, struct bh_conf_key *k)
     struct bh_auth *auth = NULL;
     char why[512];
 
+    if (access(k->file, R_OK) != 0 && errno == EACCES && geteuid() != 0) {
+        bh_tell(d, BH_SKIPPED, NULL,
+                "%s: %s: run this as root or as the workers' user", k->file,
+                strerror(EACCES));
+        return false;
+    }
     one.keys = k;
     one.n_keys = 1;
     if (bh_auth_new(&auth, &one, why, sizeof why) < 0) {

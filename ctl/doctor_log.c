@@ -121,7 +121,7 @@ bh_check_log(struct bh_doctor *d)
     const char *path = d->conf->log.path;
     int rc = bh_store_open_reader(&d->log, path);
     if (rc < 0) {
-        bh_tell(d, BH_WRONG,
+        bh_tell(d, rc == -EACCES && geteuid() != 0 ? BH_SKIPPED : BH_WRONG,
                 rc == -ENOENT   ? "start a worker: it lays the log"
                 : rc == -EACCES ? "run this as root or as the workers' user"
                                 : "bellhopctl verify, then restore a backup",

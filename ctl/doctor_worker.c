@@ -42,8 +42,8 @@ is_web_server(pid_t pid, char name[32])
     return false;
 }
 
-/* One of each program and user is enough. A master that is root can do
- * everything; it is its children who connect. */
+/* One of each program and user is enough: that with the least room. A master
+ * that is root can do everything; it is its children who connect. */
 static void
 add_web(struct webs *w, pid_t pid)
 {
@@ -55,8 +55,10 @@ add_web(struct webs *w, pid_t pid)
     for (size_t i = 0; i < w->n; i++) {
         struct web *known = &w->v[i];
         if (strcmp(known->name, fresh.name) != 0) continue;
-        if (known->who.uid == fresh.who.uid) return;
-        if (known->who.uid == 0) *known = fresh;
+        bool tighter = bh_descriptor_limit(pid, false) <
+                       bh_descriptor_limit(known->pid, false);
+        if (known->who.uid == fresh.who.uid ? tighter : known->who.uid == 0)
+            *known = fresh;
         if (known->who.uid == fresh.who.uid || fresh.who.uid == 0) return;
     }
     if (w->n < WEB_USERS_MAX) w->v[w->n++] = fresh;
@@ -102,7 +104,7 @@ is_out_of_sight(const struct web *w, const char *path)
 static int
 weigh_web(struct bh_doctor *d, const struct web *w, enum bh_verdict v)
 {
-    const char *path = d->conf->worker.socket;
+    const char *path = bh_worker_socket(d);
     size_t at;
     int rc = bh_may(&w->who, path, W_OK, &at);
 
@@ -131,6 +133,23 @@ weigh_web(struct bh_doctor *d, const struct web *w, enum bh_verdict v)
     return 1;
 }
 
+/* lighttpd is one process, and holds two for each that waits; in nginx and
+ * Apache several share them. */
+static void
+weigh_limit(struct bh_doctor *d, const struct web *w)
+{
+    int64_t limit = w->pid > 0 ? bh_descriptor_limit(w->pid, false) : -1;
+    int64_t need = d->conf->broker.waiters * (int64_t)2;
+
+    if (limit < 0 || strcmp(w->name, "lighttpd") != 0 || need < limit) return;
+    bh_tell(d, BH_DOUBTFUL,
+            "raise server.max-fds and LimitNOFILE of its unit, or lower "
+            "broker.waiters",
+            "lighttpd may have %lld descriptors, and broker.waiters = %d takes "
+            "%lld of it",
+            (long long)limit, d->conf->broker.waiters, (long long)need);
+}
+
 /* Of several web servers it may be one alone that is ours. */
 static void
 weigh_webs(struct bh_doctor *d, const struct webs *w)
@@ -139,30 +158,29 @@ weigh_webs(struct bh_doctor *d, const struct webs *w)
 
     for (size_t i = 0; i < w->n; i++) {
         int rc = weigh_web(d, &w->v[i], w->n > 1 ? BH_DOUBTFUL : BH_WRONG);
+        if (rc > 0) weigh_limit(d, &w->v[i]);
         good += rc > 0;
         skipped += rc < 0;
     }
     if (good > 0)
         bh_tell(d, BH_FINE, NULL, "%s: the web server's user may connect",
-                d->conf->worker.socket);
+                bh_worker_socket(d));
     else if (w->n > 1 && skipped == 0)
         bh_tell(d, BH_WRONG, "mend it for the one that serves Bellhop",
-                "%s: none of the web servers may connect",
-                d->conf->worker.socket);
+                "%s: none of the web servers may connect", bh_worker_socket(d));
 }
 
-/* Workers that the web server has started serve a socket of its choice. */
-static void
-tell_missing(struct bh_doctor *d, const char *path, int error)
+/* Without a known socket; true: told so. */
+static bool
+skip_without_socket(struct bh_doctor *d)
 {
-    if (d->n_workers > 0 && error == ENOENT)
-        bh_tell(d, BH_DOUBTFUL,
-                "set worker.socket = \"\" where the web server starts them",
-                "%s: there is none; the workers that run serve another", path);
-    else
-        bh_tell(d, BH_WRONG, "start bellhop-worker with this configuration",
-                "%s: %s", path,
-                error == EACCES ? strerror(error) : "there is no socket");
+    if (d->conf == NULL)
+        bh_tell(d, BH_SKIPPED, NULL, "the configuration can't be used");
+    else if (bh_worker_socket(d) == NULL)
+        bh_tell(d, BH_SKIPPED, NULL,
+                "worker.socket is empty, and no worker runs or shows its "
+                "socket; --url asks one");
+    return d->conf == NULL || bh_worker_socket(d) == NULL;
 }
 
 void
@@ -171,16 +189,13 @@ bh_check_worker_socket(struct bh_doctor *d)
     struct webs w;
     struct stat st;
 
-    if (d->conf == NULL || d->conf->worker.socket == NULL) {
-        bh_tell(d, BH_SKIPPED, NULL,
-                d->conf == NULL ? "the configuration can't be used"
-                                : "worker.socket is empty: the web server or "
-                                  "systemd opens it");
-        return;
-    }
-    const char *path = d->conf->worker.socket;
+    if (skip_without_socket(d)) return;
+    const char *path = bh_worker_socket(d);
+    errno = 0;
     if (stat(path, &st) != 0 || !S_ISSOCK(st.st_mode)) {
-        tell_missing(d, path, errno == EACCES ? EACCES : ENOENT);
+        bh_tell(d, BH_WRONG, "start bellhop-worker with this configuration",
+                "%s: %s", path,
+                errno == EACCES ? strerror(errno) : "there is no socket");
         return;
     }
     if ((st.st_mode & S_IWOTH) != 0)
@@ -203,8 +218,8 @@ weigh_health(struct bh_doctor *d, struct bh_answer *a)
 
     if (strstr(text, "\"worker\":\"up\"") == NULL)
         bh_tell(d, BH_WRONG, "see that nothing else serves the socket",
-                "%s answers with %d, and not as a worker",
-                d->conf->worker.socket, a->status);
+                "%s answers with %d, and not as a worker", bh_worker_socket(d),
+                a->status);
     if (strstr(text, "\"broker\":\"down\"") != NULL)
         bh_tell(d, BH_WRONG,
                 "see broker and broker socket above; the worker's log has "
@@ -223,27 +238,18 @@ bh_check_worker(struct bh_doctor *d)
 {
     struct bh_answer a = {0, BH_BUF_INIT, BH_BUF_INIT};
 
-    if (d->conf == NULL || d->conf->worker.socket == NULL) {
-        bh_tell(d, BH_SKIPPED, NULL,
-                d->conf == NULL ? "the configuration can't be used"
-                                : "worker.socket is empty; --url asks it");
-        return;
-    }
-    int rc = bh_fcgi_get(d->conf->worker.socket, "/healthz", ANSWER_MS, &a);
-    if (rc == -ENOENT && d->n_workers > 0)
-        bh_tell(d, BH_SKIPPED, NULL,
-                "it serves a socket that isn't known "
-                "here; --url asks it");
-    else if (rc == -EACCES)
+    if (skip_without_socket(d)) return;
+    int rc = bh_fcgi_get(bh_worker_socket(d), "/healthz", ANSWER_MS, &a);
+    if (rc == -EACCES)
         bh_tell(d, BH_SKIPPED, NULL, "%s: %s: run this as root",
-                d->conf->worker.socket, strerror(-rc));
+                bh_worker_socket(d), strerror(-rc));
     else if (rc == -EAGAIN)
         bh_tell(d, BH_WRONG,
                 "see what its threads do; raise worker.threads, or restart it",
                 "no answer within %d s", ANSWER_MS / 1000);
     else if (rc < 0)
         bh_tell(d, BH_WRONG, "start bellhop-worker; its log says why it ended",
-                "%s: %s", d->conf->worker.socket,
+                "%s: %s", bh_worker_socket(d),
                 rc == -ECONNREFUSED ? "nobody serves it" : strerror(-rc));
     else
         weigh_health(d, &a);

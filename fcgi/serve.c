@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -20,7 +21,7 @@
 #include "turn.h"
 
 #define PAUSE_MS 100  /* when there are no descriptors left */
-#define NUDGE_MS 10   /* between two wake-ups of threads that should leave */
+#define NUDGE_MS 10   /* between two looks whether threads have left */
 #define LOOK_MS  1000 /* an idle thread looks by itself whether it should */
 #define GRACE_MS 8000 /* what a request under way may take at the end */
 
@@ -31,6 +32,7 @@ struct thread {
     struct bh_exchange *exchange; /* NULL until it is needed */
     struct bh_store *log;         /* reader, NULL until it is needed */
     bool failing;                 /* accept does, and the log says so */
+    bool accepting;               /* atomic: it waits for a connection */
     bool left;                    /* atomic */
 };
 
@@ -52,7 +54,7 @@ nap(long ms)
 static bool
 is_stopping(struct bh_worker *w)
 {
-    return __atomic_load_n(&w->stop, __ATOMIC_ACQUIRE);
+    return __atomic_load_n(&w->stop, __ATOMIC_SEQ_CST);
 }
 
 /* ---- accept ---- */
@@ -67,10 +69,16 @@ accept_one(struct thread *t, bool *named)
 {
     struct sockaddr_un peer;
     socklen_t len = sizeof peer;
-    int fd = accept4(t->worker->listener, (struct sockaddr *)&peer, &len,
-                     SOCK_CLOEXEC);
-    int error = errno;
+    int fd = -1, error = EINTR;
 
+    /* In this order: bh_serve_stop says that it stops, then looks who waits. */
+    __atomic_store_n(&t->accepting, true, __ATOMIC_SEQ_CST);
+    if (!is_stopping(t->worker)) {
+        fd = accept4(t->worker->listener, (struct sockaddr *)&peer, &len,
+                     SOCK_CLOEXEC);
+        error = errno;
+    }
+    __atomic_store_n(&t->accepting, false, __ATOMIC_SEQ_CST);
     *named = len > sizeof peer.sun_family;
 
     if (fd >= 0) {
@@ -189,46 +197,80 @@ bh_serve_start(struct bh_worker *w, int n)
     return NULL;
 }
 
-/* A connection to our own socket ends one accept. Another process that shares
- * the socket may take it instead; it meets the end at once and goes on. */
-static void
+/*
+ * A connection to our own socket ends one accept: whoever takes it meets the
+ * end. It is kept until then, so that no more are made than are taken: one that
+ * is left has systemd start the next worker. Another process that shares the
+ * socket may take it instead, and goes on. -1 where it can't be made now.
+ */
+static int
 wake_one(int listener)
 {
     struct sockaddr_un name;
     socklen_t len = sizeof name;
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-    if (fd < 0) return;
-    if (getsockname(listener, (struct sockaddr *)&name, &len) == 0)
-        (void)!connect(fd, (struct sockaddr *)&name, len);
+    if (fd < 0) return -1;
+    if (getsockname(listener, (struct sockaddr *)&name, &len) == 0 &&
+        connect(fd, (struct sockaddr *)&name, len) == 0 &&
+        shutdown(fd, SHUT_WR) == 0)
+        return fd;
     close(fd);
+    return -1;
+}
+
+/* Whether FD of wake_one() was taken and closed; waits for it a little. */
+static bool
+was_taken(int fd)
+{
+    struct pollfd p = {.fd = fd}; /* its hang-up is told unasked */
+
+    return poll(&p, 1, NUDGE_MS) > 0;
 }
 
 static bool
-have_left(struct bh_serve *s)
+have_left(const struct bh_serve *s)
 {
-    bool all = true;
+    for (int i = 0; i < s->n; i++)
+        if (!__atomic_load_n(&s->threads[i].left, __ATOMIC_ACQUIRE))
+            return false;
+    return true;
+}
 
-    for (int i = 0; i < s->n; i++) {
-        struct thread *t = &s->threads[i];
-        if (__atomic_load_n(&t->left, __ATOMIC_ACQUIRE)) continue;
-        all = false;
-        wake_one(s->worker->listener);
+static bool
+is_accepting(const struct bh_serve *s)
+{
+    for (int i = 0; i < s->n; i++)
+        if (__atomic_load_n(&s->threads[i].accepting, __ATOMIC_SEQ_CST))
+            return true;
+    return false;
+}
+
+/* Until all threads have left or the DEADLINE has come: whether they have. */
+static bool
+see_off(const struct bh_serve *s, int64_t deadline)
+{
+    int fd = -1;
+
+    while (!have_left(s) && bh_now_ms() <= deadline) {
+        if (fd < 0 && is_accepting(s)) fd = wake_one(s->worker->listener);
+        if (fd < 0) {
+            nap(NUDGE_MS);
+        } else if (was_taken(fd)) {
+            close(fd);
+            fd = -1;
+        }
     }
-    return all;
+    if (fd >= 0) close(fd);
+    return have_left(s);
 }
 
 bool
 bh_serve_stop(struct bh_serve *s)
 {
-    int64_t deadline = bh_now_ms() + GRACE_MS;
-
-    __atomic_store_n(&s->worker->stop, true, __ATOMIC_RELEASE);
+    __atomic_store_n(&s->worker->stop, true, __ATOMIC_SEQ_CST);
     bh_turns_stop(s->turns);
-    while (!have_left(s)) {
-        if (bh_now_ms() > deadline) return false;
-        nap(NUDGE_MS);
-    }
+    if (!see_off(s, bh_now_ms() + GRACE_MS)) return false;
     for (int i = 0; i < s->n; i++) pthread_join(s->threads[i].id, NULL);
     serve_free(s);
     return true;

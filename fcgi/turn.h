@@ -3,11 +3,11 @@
  *
  * Connections that wait are taken fastest by few threads that never sleep:
  * woken by turns, as accept does it, each thread would cost a switch for each
- * request. So only as many as there are processors have a turn at a time. A
- * thread gives its turn up before it waits for something, such as a commit. One
- * that waits where nobody foresaw it (a body that drips, a peer that doesn't
- * read) loses it: while requests are served, one of the other threads looks
- * every BH_TURN_LOOK_MS whether each still makes way.
+ * request. So only half as many as there are processors have a turn at a time.
+ * A thread waits for nothing that is foreseen: not for a commit, which is the
+ * writer's. One that waits nevertheless (a body that drips, a peer that doesn't
+ * read) loses its turn: while requests are served, one of the other threads
+ * looks every BH_TURN_LOOK_MS whether each still makes way.
  */
 #ifndef BH_TURN_H
 #define BH_TURN_H

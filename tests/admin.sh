@@ -47,7 +47,7 @@ domain "off" { enabled = false }
 END
 export BELLHOP_CONF="$dir/conf"
 
-for command in token log publish prune hold backup restore verify summarize keys; do
+for command in token log publish prune hold backup restore verify summarize keys doctor; do
     expect 0 "help $command" "$ctl" help $command
     says out "Example" "help $command shows examples"
     grep -q '.\{82\}' "$dir/out" && fail "help $command: a line is longer than a terminal"
@@ -60,6 +60,15 @@ for command in "log" "prune --older-than 1d" "backup $dir/b" "hold list" "summar
     says err "log.db" "$command names the log"
 done
 [ -e "$dir/log.db" ] && fail "a log was laid by asking for one"
+
+# ---- doctor, where nothing runs yet ----
+expect 1 "doctor of nothing" "$ctl" doctor
+says out "no socket" "doctor misses the broker"
+expect 1 "doctor as JSON" "$ctl" doctor --json
+says out '"check":"broker socket"' "doctor as JSON"
+expect 64 "doctor of no URL" "$ctl" doctor --url localhost
+expect 64 "doctor of no domain" "$ctl" doctor --domain /
+BELLHOP_CONF=$dir/none expect 1 "doctor without a configuration" "$ctl" doctor
 
 # ---- publish ----
 expect 0 publish "$ctl" publish -d tasks -o hotel-1 -t TaskCreated -i e-0 --payload '{"taskId":"t-9","tags":["a","b"],"assignee":null}'

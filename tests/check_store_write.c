@@ -4,7 +4,10 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
 #include <sys/resource.h>
 
 #include "clock.h"
@@ -107,6 +110,28 @@ START_TEST(what_is_taken_back_leaves_no_hole)
     ck_assert_int_eq(bh_logbox_put(s, "o", NULL, "f"), 3);
     bh_logbox_page(s, NULL, 0, 10, "1:a 2:d 3:f ");
     bh_store_close(s);
+}
+END_TEST
+
+/* Readers have it from the commit on, other writers from the release on. */
+START_TEST(a_commit_can_be_held)
+{
+    struct bh_store *s = bh_logbox_writer(BH_SYNC_FULL);
+    enum bh_stored what;
+    int lock = open(bh_logbox_path(".lock"), O_RDWR | O_CLOEXEC);
+
+    ck_assert_int_ge(lock, 0);
+    bh_logbox_begin(s);
+    ck_assert_int_eq(bh_logbox_append(s, "o", NULL, "a", "{}", &what), 1);
+    ck_assert_int_eq(bh_store_commit_held(s), 0);
+    bh_logbox_page(s, NULL, 0, 10, "1:a ");
+    ck_assert_int_eq(bh_logbox_number("SELECT count(*) FROM events"), 1);
+    ck_assert_int_ne(flock(lock, LOCK_EX | LOCK_NB), 0);
+    bh_store_release(s);
+    ck_assert_int_eq(flock(lock, LOCK_EX | LOCK_NB), 0);
+    bh_store_release(s); /* twice is fine */
+    bh_store_close(s);
+    close(lock);
 }
 END_TEST
 
@@ -357,6 +382,7 @@ check_store_write(void)
     tcase_add_test(tc, same_event_is_a_duplicate_another_body_a_conflict);
     tcase_add_test(tc, row_comes_back_byte_for_byte);
     tcase_add_test(tc, what_is_taken_back_leaves_no_hole);
+    tcase_add_test(tc, a_commit_can_be_held);
     tcase_add_test(tc, nothing_is_written_outside_a_transaction);
     tcase_add_test(tc, handle_closed_in_a_transaction_takes_it_back);
     tcase_add_test(tc, only_the_newest_refusals_are_kept);

@@ -3,13 +3,16 @@
  */
 #include "fcgi/writer.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "fcgi/beacon.h"
 #include "fcgi/count.h"
 #include "logbox.h"
@@ -326,6 +329,42 @@ START_TEST(test_end_stores_what_is_queued)
 }
 END_TEST
 
+/* Another process keeps the log's lock: whoever waits is told so after a while,
+ * once, and nobody waits for the writer's end for ever. */
+START_TEST(test_log_is_locked)
+{
+    struct answer first = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER,
+                           0, NULL};
+    struct answer second = first;
+    int64_t now = bh_now_ms(), wall = bh_wall_ms();
+
+    free(publish("a", BH_GRANTED));
+    int lock = open(bh_logbox_path(".lock"), O_RDWR | O_CLOEXEC);
+    ck_assert_int_ge(lock, 0);
+    ck_assert_int_eq(flock(lock, LOCK_EX), 0);
+    ck_assert_int_eq(bh_writer_submit(writer, job_of("b"), take_answer, &first),
+                     BH_GRANTED);
+    bh_writer_expire(writer);
+    ck_assert_int_eq(first.n, 0);
+    bh_clock_fake(now + 20000, wall + 20000);
+    ck_assert_int_eq(
+        bh_writer_submit(writer, job_of("c"), take_answer, &second),
+        BH_GRANTED);
+    bh_writer_expire(writer);
+    bh_clock_real();
+    ck_assert_int_eq(first.n, 1);
+    ck_assert_ptr_null(first.job);
+    ck_assert_int_eq(flock(lock, LOCK_UN), 0);
+    free(publish("d", BH_GRANTED));
+    pthread_mutex_lock(&second.lock);
+    ck_assert_int_eq(second.n, 1);
+    ck_assert_int_eq(first.n, 1);
+    pthread_mutex_unlock(&second.lock);
+    free(second.job);
+    close(lock);
+}
+END_TEST
+
 Suite *
 check_writer(void)
 {
@@ -338,6 +377,7 @@ check_writer(void)
     tcase_add_test(c, test_conflict_takes_back_its_request);
     tcase_add_test(c, test_many_threads);
     tcase_add_test(c, test_log_fails_and_comes_back);
+    tcase_add_test(c, test_log_is_locked);
     tcase_add_test(c, test_refusals);
     tcase_add_test(c, test_telemetry);
     tcase_add_test(c, test_telemetry_alone);

@@ -130,6 +130,10 @@ files | grep '\.md$' | while read -r page; do
             [[ -z $link || $link == *:* || -e $(dirname "$page")/$link ]] || echo "$page: $link"
         done
 done | none "what documents link to is there"
+
+grep -oE '`(leader|delivery|expiry|logout|idle|burst|outage|targets)\.[a-z0-9]+`' docs/playbook.md | tr -d '`' | sort -u | while read -r row; do
+    grep -qF "row('$row'" tests/scenarios/rows.mjs || echo "$row"
+done | none "docs/playbook.md names rows of the scenarios"
 sed -n 's/^    X("\([a-z ]*\)", bh_check_.*/`\1`/p' ctl/doctor.h | missing_from docs/operate.md | none "docs/operate.md has every check of bellhopctl doctor"
 
 exit $failed

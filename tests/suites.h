@@ -51,6 +51,7 @@
     X(queue) \
     X(writer) \
     X(turn) \
+    X(slow) \
     X(worker) \
     X(handover) \
     X(serve) \

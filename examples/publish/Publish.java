@@ -20,7 +20,7 @@ public class Publish {
         Refused(String why) { super(why); }
     }
 
-    /** Nobody knows whether it was stored: send the same event again, later. */
+    /** Not stored, or nobody knows: send the same event again, later. */
     static class NotNow extends Exception {
         NotNow(String why) { super(why); }
     }
@@ -41,6 +41,7 @@ public class Publish {
                 int status = answer.statusCode();
                 why = answer.body();
                 if (status == 200) return why;
+                if (status == 401 || status == 403) throw new NotNow(why); // the event is good, the token isn't
                 if (status != 429 && status < 500) throw new Refused(why);
                 wait = answer.headers().firstValue("Retry-After").map(Double::valueOf).orElse(wait);
             } catch (IOException error) {

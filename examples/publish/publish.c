@@ -5,6 +5,7 @@
  *
  *     cc -o publish publish.c $(pkg-config --cflags --libs libcurl libcjson)
  */
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,8 +91,10 @@ publish(const char *url, const char *token, const char *json,
     curl_slist_free_all(headers);
     curl_easy_cleanup(curl);
     if (status == 200) return EX_OK;
-    return status == 0 || status == 429 || status >= 500 ? EX_TEMPFAIL
-                                                         : EX_DATAERR;
+    /* 401, 403: the event is good, the token isn't. */
+    bool later = status == 0 || status == 401 || status == 403 ||
+                 status == 429 || status >= 500;
+    return later ? EX_TEMPFAIL : EX_DATAERR;
 }
 
 /* Made once, before the first try. */

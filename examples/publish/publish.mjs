@@ -10,6 +10,9 @@ const { BELLHOP_URL, BELLHOP_TOKEN } = process.env;
 // The same request will never be taken.
 class Refused extends Error {}
 
+// Not stored, or nobody knows: send the same event again, later.
+class NotNow extends Error {}
+
 // Publish 1 to 500 events, all or nothing; their results.
 export async function publish(events, domain = 'tasks') {
   const body = JSON.stringify({ events });
@@ -25,15 +28,16 @@ export async function publish(events, domain = 'tasks') {
       });
       if (answer.ok) return (await answer.json()).results;
       why = await answer.text();
+      if (answer.status === 401 || answer.status === 403) throw new NotNow(why); // the event is good, the token isn't
       if (answer.status !== 429 && answer.status < 500) throw new Refused(why);
       if (answer.headers.has('retry-after')) wait = Number(answer.headers.get('retry-after')) * 1000;
     } catch (error) {
-      if (error instanceof Refused) throw error;
+      if (error instanceof Refused || error instanceof NotNow) throw error;
       why = error.cause?.message ?? error.message; // no answer, or half of one
     }
     if (attempt + 1 < TRIES) await sleep(wait);
   }
-  throw new Error(why);
+  throw new NotNow(why);
 }
 
 const [org, eventType, payload, eventId = randomUUID()] = process.argv.slice(2);

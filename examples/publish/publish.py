@@ -21,7 +21,7 @@ class Refused(Exception):
 
 
 class NotNow(Exception):
-    """Nobody knows whether it was stored: send the same event again, later."""
+    """Not stored, or nobody knows: send the same event again, later."""
 
 
 def publish(events, domain="tasks"):
@@ -42,6 +42,8 @@ def publish(events, domain="tasks"):
                 return json.load(answer)["results"]
         except urllib.error.HTTPError as error:
             why = error.read().decode()
+            if error.code in (401, 403):  # the event is good, the token isn't
+                raise NotNow(why) from None
             if error.code != 429 and error.code < 500:
                 raise Refused(why) from None
             wait = float(error.headers.get("Retry-After", wait))

@@ -21,6 +21,6 @@ status=$(curl --silent --show-error --max-time 10 --output "$answer" --write-out
 
 case $status in
 200) jq -r '.results[] | "\(.eventId) \(.status) seq=\(.seq) woken=\(.woken)"' "$answer" ;;
-429 | 5??) echo "not now: $(cat "$answer")" >&2; exit 75 ;;
+401 | 403 | 429 | 5??) echo "not now: $(cat "$answer")" >&2; exit 75 ;;
 *) echo "refused: $(cat "$answer")" >&2; exit 65 ;;
 esac

@@ -32,8 +32,8 @@ const examples = {
   'Publish.java': { needs: ['javac'], command: ['java', 'Publish.java'] },
 };
 
-function run([program, ...args], more, url = stack.url) {
-  const env = { ...process.env, BELLHOP_URL: url, BELLHOP_TOKEN: stack.publisher, PYTHONDONTWRITEBYTECODE: '1' };
+function run([program, ...args], more, url = stack.url, token = stack.publisher) {
+  const env = { ...process.env, BELLHOP_URL: url, BELLHOP_TOKEN: token, PYTHONDONTWRITEBYTECODE: '1' };
   return new Promise((resolve) => {
     execFile(program, [...args, ...more], { cwd: folder, env, timeout: 100_000 }, (error, out, err) => resolve({ code: error?.code ?? 0, out, err }));
   });
@@ -113,6 +113,8 @@ for (const [name, { command, skip }] of Object.entries(examples)) {
     assert.deepEqual([conflict.code, /event_conflict/.test(conflict.err)], [65, true], conflict.err);
     const mistake = await run(command, [org, '', '3']);
     assert.deepEqual([mistake.code, /\/eventType/.test(mistake.err)], [65, true], mistake.err);
+    const expired = await run(command, [org, 'T', '4'], stack.url, stack.token({ sub: 'backend', scope: 'realtime:publish', ttl: -1 }));
+    assert.deepEqual([expired.code, /token_expired/.test(expired.err)], [75, true], 'the event is good, and kept');
     const ids = stack.query(`SELECT event_id FROM events WHERE org_id = '${org}' ORDER BY seq`).map((row) => row.event_id);
     assert.equal(ids.length, 2);
     assert.match(ids[1], /^[0-9a-f-]{32,36}$/, 'an id of its own making');

@@ -32,7 +32,7 @@ for (const server of ['lighttpd-spawn', 'apache-proxy', 'apache-fcgid', 'nginx']
     const report = await look(await started({ server }));
     assert.deepEqual(report.checks.filter(({ verdict }) => verdict === 'bad'), []);
     for (const words of [/an idle poll lasts/, /a stream flows/]) has(report, 'waiting', 'ok', words);
-    for (const check of ['url', 'request id', 'cors', 'headers', 'bodies']) has(report, check, 'ok', /./);
+    for (const check of ['worker socket', 'worker', 'url', 'request id', 'cors', 'headers', 'bodies']) has(report, check, 'ok', /./);
     has(report, 'authorization', 'ok', /a token of ours is taken/);
   });
 }

@@ -13,7 +13,7 @@ const setenv = 'server.modules += ( "mod_setenv" )\n';
 const host = (lane) => `fastcgi.server := ( "/" => (( "socket" => "worker${lane}.sock", "check-local" => "disable", "fix-root-scriptname" => "enable", "read-timeout" => 1 )) )`;
 const lanes = {
   sound: '',
-  gathers: 'server.stream-response-body := 0',
+  gathers: '$HTTP["url"] =~ "stream" { server.stream-response-body = 0 }',
   impatient: host(2),
   forgetful: `${setenv}setenv.set-request-header = ( "Authorization" => "" )`,
   narrow: 'server.max-request-size := 1024\nserver.max-request-field-size := 4096',
@@ -175,6 +175,13 @@ stack.test('too few descriptors', async () => {
   limits(`${stack.descriptors() + 4}:${hard}`);
   has(await look('--quick'), 'descriptors', 'bad', /broker \d+: \d+ of \d+ in use; raise LimitNOFILE/);
   limits(`${soft}:${hard}`);
+  has(await look('--quick'), 'descriptors', 'warn', /broker\.waiters isn't set/);
+  // lighttpd's own limit is met first: without --web-user the running ones are looked at.
+  const web = stack.pid('web0');
+  execFileSync('prlimit', ['--pid', web, `--nofile=400:${hard}`]);
+  const many = await doctor(copy((text) => text.replace(/broker \{/, 'broker {\n    waiters = 300')), '--quick');
+  execFileSync('prlimit', ['--pid', web, `--nofile=${soft}:${hard}`]);
+  if (root) has(many, 'worker socket', 'warn', /lighttpd may have \d+ descriptors, and broker\.waiters = 300 takes 600/);
   const greedy = copy((text) => text.replace(/broker \{/, `broker {\n    waiters = ${Number(hard) + 1}`));
   has(await doctor(greedy, '--quick', ...here), 'descriptors', 'bad', /broker\.waiters = \d+ needs \d+/);
 });

@@ -1,6 +1,6 @@
 // cases.mjs: which rows are measured by what, how often and where. Lanes: what is
-// `measured` runs one after the other, ours first; then `tabs` and `firefox`, beside the
-// baseline's; `waiting` runs beside all of it, at once, since it waits for real time to pass.
+// `measured` runs one after the other, then so does `tabs`; then what is the baseline's, and
+// `firefox` beside it. `waiting` runs beside all of it, at once: it waits for real time to pass.
 import { burst, sums } from './cases/burst.mjs';
 import { creations, latency } from './cases/delivery.mjs';
 import { failures, refreshes } from './cases/expiry.mjs';

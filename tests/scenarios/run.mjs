@@ -134,11 +134,12 @@ async function firefox() {
   else await inTurn('firefox', startFirefox);
 }
 
-// Ours with nothing beside it but what waits; then the rest, two at a time.
+// Ours with nothing beside it but what waits; then the rest, several at a time.
 async function measured() {
   const of = (column) => options.columns.filter((each) => each === column);
   await inTurn('measured', startChromium, of('ours'));
-  await Promise.all([inTurn('measured', startChromium, of('baseline')), inTurn('tabs', startTabs).then(firefox)]);
+  await inTurn('tabs', startTabs, of('ours'));
+  await Promise.all([inTurn('measured', startChromium, of('baseline')), inTurn('tabs', startTabs, of('baseline')), firefox()]);
 }
 
 function missing() {

@@ -86,6 +86,9 @@ BH_CHECKS(BH_CHECK_DECLARE)
  * some may be hidden from us. */
 bool bh_members_find(struct bh_doctor *d);
 
+/* "Max open files"; -1: unknown or without limit. */
+int64_t bh_descriptor_limit(pid_t pid, bool hard);
+
 /* Where the workers listen: as configured, or as their processes show where it
  * was somebody else who gave them the socket. NULL: nobody knows. */
 const char *bh_worker_socket(struct bh_doctor *d);

@@ -158,9 +158,8 @@ bh_check_programs(struct bh_doctor *d)
 
 /* ---- descriptors ---- */
 
-/* "Max open files"; -1: unknown or without limit. */
-static int64_t
-limit_of(pid_t pid, bool hard)
+int64_t
+bh_descriptor_limit(pid_t pid, bool hard)
 {
     char path[64], line[256], soft_text[32], hard_text[32];
     int64_t limit = -1;
@@ -180,7 +179,7 @@ weigh_use(struct bh_doctor *d, const struct bh_member *m, const char *what)
 {
     bool none;
     int used = descriptors(m->pid, NULL, &none);
-    int64_t limit = limit_of(m->pid, false);
+    int64_t limit = bh_descriptor_limit(m->pid, false);
 
     if (used < 0 || limit < 0) {
         bh_tell(d, BH_SKIPPED, NULL, "%s %ld is hidden: run this as root", what,
@@ -200,10 +199,16 @@ weigh_use(struct bh_doctor *d, const struct bh_member *m, const char *what)
 static void
 weigh_waiters(struct bh_doctor *d, const struct bh_member *broker)
 {
-    int64_t limit = limit_of(broker->pid, true);
+    int64_t limit = bh_descriptor_limit(broker->pid, true);
     int asked = d->conf->broker.waiters;
 
-    if (limit < 0 || asked == 0 || asked + RESERVED_FDS <= limit) return;
+    if (asked == 0)
+        bh_tell(d, BH_DOUBTFUL,
+                "set it to 100 less than the web server can hold "
+                "(docs/servers.md)",
+                "broker.waiters isn't set: the web server's bound is met "
+                "first, and it tells no client when to come again");
+    if (limit < 0 || asked + RESERVED_FDS <= limit) return;
     bh_tell(d, BH_WRONG, "raise LimitNOFILE of the broker's unit",
             "broker.waiters = %d needs %d, and the broker may have %" PRId64,
             asked, asked + RESERVED_FDS, limit);

@@ -42,8 +42,8 @@ is_web_server(pid_t pid, char name[32])
     return false;
 }
 
-/* One of each program and user is enough. A master that is root can do
- * everything; it is its children who connect. */
+/* One of each program and user is enough: that with the least room. A master
+ * that is root can do everything; it is its children who connect. */
 static void
 add_web(struct webs *w, pid_t pid)
 {
@@ -55,8 +55,10 @@ add_web(struct webs *w, pid_t pid)
     for (size_t i = 0; i < w->n; i++) {
         struct web *known = &w->v[i];
         if (strcmp(known->name, fresh.name) != 0) continue;
-        if (known->who.uid == fresh.who.uid) return;
-        if (known->who.uid == 0) *known = fresh;
+        bool tighter = bh_descriptor_limit(pid, false) <
+                       bh_descriptor_limit(known->pid, false);
+        if (known->who.uid == fresh.who.uid ? tighter : known->who.uid == 0)
+            *known = fresh;
         if (known->who.uid == fresh.who.uid || fresh.who.uid == 0) return;
     }
     if (w->n < WEB_USERS_MAX) w->v[w->n++] = fresh;
@@ -131,6 +133,23 @@ weigh_web(struct bh_doctor *d, const struct web *w, enum bh_verdict v)
     return 1;
 }
 
+/* lighttpd is one process, and holds two for each that waits; in nginx and
+ * Apache several share them. */
+static void
+weigh_limit(struct bh_doctor *d, const struct web *w)
+{
+    int64_t limit = w->pid > 0 ? bh_descriptor_limit(w->pid, false) : -1;
+    int64_t need = d->conf->broker.waiters * (int64_t)2;
+
+    if (limit < 0 || strcmp(w->name, "lighttpd") != 0 || need < limit) return;
+    bh_tell(d, BH_DOUBTFUL,
+            "raise server.max-fds and LimitNOFILE of its unit, or lower "
+            "broker.waiters",
+            "lighttpd may have %lld descriptors, and broker.waiters = %d takes "
+            "%lld of it",
+            (long long)limit, d->conf->broker.waiters, (long long)need);
+}
+
 /* Of several web servers it may be one alone that is ours. */
 static void
 weigh_webs(struct bh_doctor *d, const struct webs *w)
@@ -139,6 +158,7 @@ weigh_webs(struct bh_doctor *d, const struct webs *w)
 
     for (size_t i = 0; i < w->n; i++) {
         int rc = weigh_web(d, &w->v[i], w->n > 1 ? BH_DOUBTFUL : BH_WRONG);
+        if (rc > 0) weigh_limit(d, &w->v[i]);
         good += rc > 0;
         skipped += rc < 0;
     }

@@ -279,6 +279,75 @@ START_TEST(summaries_count_each_event_once_in_whatever_steps)
 }
 END_TEST
 
+/* ---- a gentle handle ---- */
+
+START_TEST(gentle_handle_checkpoints_apart_from_its_commits)
+{
+    struct bh_store *s = bh_logbox_writer(BH_SYNC_FULL);
+    int64_t held;
+    int orgs = 0;
+
+    ck_assert_int_eq(bh_store_gentle(s), 0);
+    ck_assert_int_eq(bh_store_checkpoint(s, &held), 0); /* isn't due */
+    while (s->frames - s->checkpointed < 128) {
+        char org[32];
+        snprintf(org, sizeof org, "org-%d", orgs++);
+        bh_logbox_put(s, org, NULL, org);
+        ck_assert_int_eq(s->checkpointed, 0);
+        ck_assert_int_lt(orgs, 1000);
+    }
+    ck_assert(!s->locked);
+    ck_assert_int_eq(bh_store_checkpoint(s, &held), 1);
+    ck_assert_int_ge(held, 0);
+    ck_assert(!s->locked);
+    ck_assert_int_eq(s->checkpointed, s->frames);
+    ck_assert_int_eq(bh_store_checkpoint(s, &held), 0);
+    ck_assert_int_eq(bh_logbox_number("SELECT count(*) FROM events"), orgs);
+    bh_store_close(s);
+}
+END_TEST
+
+/* ---- the last while ---- */
+
+static void
+add_tally(void *arg, struct bh_str word, int64_t n)
+{
+    struct bh_buf *told = arg;
+
+    bh_buf_fmt(told, "%.*s %lld;", (int)word.len, word.p, (long long)n);
+}
+
+START_TEST(tally_counts_what_came_since_most_first)
+{
+    struct bh_store *s = bh_logbox_writer(BH_SYNC_NORMAL);
+    struct bh_refused refused = {.domain = str("tasks"),
+                                 .org = str(""),
+                                 .subject = str("u"),
+                                 .pointer = str(""),
+                                 .detail = str(""),
+                                 .request_id = str("r")};
+    static const char *const codes[] = {"old", "rare", "often", "often"};
+    struct bh_buf told = BH_BUF_INIT;
+
+    for (size_t i = 0; i < bh_countof(codes); i++) {
+        bh_clock_fake(0, i == 0 ? WALL : WALL + HOUR);
+        refused.code = str(codes[i]);
+        bh_logbox_begin(s);
+        ck_assert_int_eq(bh_store_refusal(s, &refused, 100), 0);
+        bh_logbox_commit(s);
+    }
+    ck_assert_int_eq(
+        bh_store_tally(s, BH_TALLY_REFUSALS, WALL + 1, add_tally, &told), 0);
+    ck_assert_str_eq(bh_buf_cstr(&told), "often 2;rare 1;");
+    bh_buf_reset(&told);
+    ck_assert_int_eq(bh_store_tally(s, BH_TALLY_TELEMETRY, 0, add_tally, &told),
+                     0);
+    ck_assert_str_eq(bh_buf_cstr(&told), "");
+    bh_buf_fini(&told);
+    bh_store_close(s);
+}
+END_TEST
+
 START_TEST(only_the_newest_deliveries_are_kept)
 {
     struct bh_store *s = bh_logbox_writer(BH_SYNC_NORMAL);
@@ -560,6 +629,8 @@ check_store_admin(void)
     tcase_add_test(tc, backup_is_whole_while_others_write);
     tcase_add_test(tc, restored_log_has_another_name);
     tcase_add_test(tc, what_is_no_log_is_not_restored);
+    tcase_add_test(tc, gentle_handle_checkpoints_apart_from_its_commits);
+    tcase_add_test(tc, tally_counts_what_came_since_most_first);
     tcase_add_test(tc, verify_finds_what_is_wrong);
     tcase_add_test(tc, verify_compares_columns_and_numbers);
     suite_add_tcase(suite, tc);

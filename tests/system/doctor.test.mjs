@@ -175,6 +175,13 @@ stack.test('too few descriptors', async () => {
   limits(`${stack.descriptors() + 4}:${hard}`);
   has(await look('--quick'), 'descriptors', 'bad', /broker \d+: \d+ of \d+ in use; raise LimitNOFILE/);
   limits(`${soft}:${hard}`);
+  has(await look('--quick'), 'descriptors', 'warn', /broker\.waiters isn't set/);
+  // lighttpd's own limit is met first: without --web-user the running ones are looked at.
+  const web = stack.pid('web0');
+  execFileSync('prlimit', ['--pid', web, `--nofile=400:${hard}`]);
+  const many = await doctor(copy((text) => text.replace(/broker \{/, 'broker {\n    waiters = 300')), '--quick');
+  execFileSync('prlimit', ['--pid', web, `--nofile=${soft}:${hard}`]);
+  if (root) has(many, 'worker socket', 'warn', /lighttpd may have \d+ descriptors, and broker\.waiters = 300 takes 600/);
   const greedy = copy((text) => text.replace(/broker \{/, `broker {\n    waiters = ${Number(hard) + 1}`));
   has(await doctor(greedy, '--quick', ...here), 'descriptors', 'bad', /broker\.waiters = \d+ needs \d+/);
 });

@@ -194,6 +194,21 @@ describe('P14: the refresh mutex', () => {
     }
   });
 
+  it('holds when storage is slower than anybody waits', async () => {
+    const tabs = await signedIn(2);
+    browser.storageLagMs = 500;
+    for (let run = 1; run <= 3; run++) {
+      browser.setItem('auth-expiry', '0');
+      await ms(500 + lag + 100);
+      expect(refreshes).toHaveLength(run);
+      const [one, other] = [at(tabs, 0), at(tabs, 1)].map((tab) => tab.auth.peekToken());
+      expect(one).toBe(other);
+      expect(await Promise.all(tabs.map((tab) => tab.auth.getToken()))).toEqual([one, one]);
+      await ms(2_000);
+      expect(refreshes).toHaveLength(run);
+    }
+  });
+
   it('is one request too for many calls in one tab', async () => {
     const [tab] = (await signedIn(1)) as [Tab];
     browser.setItem('auth-expiry', '0');

@@ -5,9 +5,11 @@ import { rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
-process.chdir(fileURLToPath(new URL('..', import.meta.url)));
+const absWorkingDir = fileURLToPath(new URL('..', import.meta.url));
+process.chdir(absWorkingDir);
 rmSync('dist', { recursive: true, force: true });
 await build({
+  absWorkingDir,
   entryPoints: [
     'src/index.ts',
     'src/react/index.ts',

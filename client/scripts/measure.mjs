@@ -1,4 +1,5 @@
 // What of dist/ a page gets: bundled, minified and packed.
+import { fileURLToPath } from 'node:url';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 import { minify } from 'terser';
@@ -16,7 +17,7 @@ const onDemand = {
 /** CODE, an import from dist/, as one file of ES2022. */
 export async function bundle(code, { minify: small = false } = {}) {
   const { outputFiles } = await build({
-    stdin: { contents: code, resolveDir: 'dist', loader: 'js' },
+    stdin: { contents: code, resolveDir: fileURLToPath(new URL('../dist', import.meta.url)), loader: 'js' },
     bundle: true,
     write: false,
     format: 'esm',

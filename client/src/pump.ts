@@ -188,7 +188,8 @@ export function createPump(link: Link, hooks: PumpHooks, store: Store, telemetry
       } catch (error) {
         if (!request.signal.aborted) pause = failed(error);
       }
-      if (!afresh) await nap.sleep(pause, life);
+      // Without a timer where there is no pause: a hidden tab's run once a minute.
+      if (pause && !afresh) await nap.sleep(pause, life);
     }
     reached();
   }

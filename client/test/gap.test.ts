@@ -120,7 +120,8 @@ test('a follower that was frozen finds the hole by the cursors, and fetches what
   await world.until('the leader has them', () => leader.events.length === 3);
   follower.deaf = false;
   server.publish(1);
-  await world.until('all four', () => follower.events.length === 4, 2_000);
+  // Long before the next heartbeat could tell.
+  await world.until('all four', () => follower.events.length === 4, 200);
   expect(follower.seqs()).toEqual([1, 2, 3, 4]);
   expect(server.subscribes(follower).map((r) => [r.path, r.cursor])).toEqual([
     ['subscribe?wait=0', 'log1-0'],

@@ -1,8 +1,10 @@
 // Who leads, and how the lead changes hands.
 import { expect, test } from 'vitest';
-import type { RealtimeOptions } from '../src/index.js';
-import { open, type Without } from './fake/browser.js';
+import type { Locks, RealtimeOptions } from '../src/index.js';
+import { lockElection } from '../src/leader-lock.js';
+import { FakeLocks, open, type Without } from './fake/browser.js';
 import { Server } from './fake/server.js';
+import { nobody, World } from './fake/world.js';
 
 const start = (
   tabs: number,
@@ -134,6 +136,7 @@ test('with no tab visible nobody is robbed, however silent the leader', async ()
   leader.freeze();
   await world.advance(120_000);
   expect(browser.tabs.filter((tab) => tab.roles.includes('leader steal'))).toEqual([]);
+  expect(browser.channels.said.some((m) => m.type === 'ping')).toBe(false);
 });
 
 test('a tab that can not hear a living leader does not rob it, but looks for itself', async () => {
@@ -188,18 +191,44 @@ for (const [name, without] of Object.entries({ 'Web Locks': {}, 'the lease': { l
   });
 }
 
+const claimOf = (tab: string) => ({ v: 1, k: 'org-1/u-1', tab, type: 'claim' });
+
 test('a lead that was claimed and not taken goes on', async () => {
   const { world, browser, server } = await start(2);
-  const [leader, next] = [browser.leader(), browser.follower()];
-  next.page.show(false);
-  leader.page.show(false);
+  const leader = browser.leader();
+  for (const tab of browser.tabs) tab.page.show(false);
   await world.advance(500);
-  next.page.show(true);
-  await world.until('claimed', () => browser.channels.said.some((m) => m.type === 'claim'), 5_000);
-  next.crash();
-  await world.advance(3_000);
+  browser.channels.inject('tasks-events', claimOf('a tab that is gone by now'));
+  await world.settle();
+  expect(server.waiting()).toBe(0);
+  await world.advance(2_100);
+  expect(browser.leader()).toBe(leader);
   server.publish(1);
-  await world.until('it still polls', () => leader.events.length === 1, 5_000);
+  await world.until('it polls again', () => leader.events.length === 1, 6_000);
+});
+
+test('a leader that is looked at gives the lead to nobody', async () => {
+  const { world, browser, server } = await start(2);
+  browser.channels.inject('tasks-events', claimOf('tab-2'));
+  await world.settle();
+  expect(browser.channels.said.some((m) => m.type === 'yield')).toBe(false);
+  expect(server.waiting()).toBe(1);
+});
+
+test('a lock that is granted in the moment in which it is given up makes no leader', async () => {
+  const world = new World();
+  const locks = new FakeLocks(world);
+  let led = 0;
+  const hooks = { onLead: () => led++, onLost() {}, onUnavailable() {} };
+  const election = lockElection(locks.of(nobody) as Locks, 'lock', null, hooks);
+  election.join();
+  await Promise.resolve(); // asked for; granted by the browser, and not yet told
+  await Promise.resolve();
+  const left = election.leave();
+  await world.settle();
+  await left;
+  expect(led).toBe(0);
+  expect(locks.count()).toBe(0);
 });
 
 test('preferVisibleLeader: false leaves the lead where it is', async () => {

@@ -2,9 +2,10 @@
 import { expect, test } from 'vitest';
 import { browserEnv } from '../src/env.js';
 import { createLease } from '../src/lease.js';
+import { leaseElection } from '../src/lease-election.js';
 import { FakeStorage, open } from './fake/browser.js';
 import { Server } from './fake/server.js';
-import { World } from './fake/world.js';
+import { nobody, World } from './fake/world.js';
 
 const key = 'tasks-leader-lease:org-1/u-1';
 
@@ -59,6 +60,43 @@ test('two tabs that claim in the same moment: one leads', async () => {
     for (let i = 0; i < 4; i++) browser.tab();
     await world.advance(1_000);
     expect(browser.leaders().length, `seed ${seed}`).toBe(1);
+    expect(
+      browser.tabs.flatMap((tab) => tab.roles),
+      `seed ${seed}`,
+    ).toEqual(['leader acquired']);
+  }
+});
+
+test('two tabs that claim before either sees the other: one leads', async () => {
+  for (let seed = 1; seed <= 20; seed++) {
+    const world = new World(seed);
+    // Of another process' writes a tab learns some time later.
+    const writes: Array<{ by: string; at: number; value: string | null }> = [];
+    const view = (by: string) => ({
+      getItem: () => writes.filter((w) => w.by === by || w.at + 30 <= world.time).at(-1)?.value ?? null,
+      setItem: (_key: string, value: string) => void writes.push({ by, at: world.time, value }),
+      removeItem: () => void writes.push({ by, at: world.time, value: null }),
+    });
+    const led: string[] = [];
+    const elections = ['a', 'b', 'c'].map((tabId) => {
+      const env = browserEnv({
+        wall: () => world.wall(),
+        setTimeout: (run, ms) => world.setTimer(nobody, run, ms),
+        clearTimeout: (timer) => world.clearTimer(timer),
+        random: world.random,
+      });
+      const hooks = { onLead: () => void led.push(tabId), onLost: () => void led.push(`${tabId} lost`) };
+      const note = createLease(env, view(tabId), key, tabId, 10_000);
+      return leaseElection(env, note, tabId, [3_000, 5_000], hooks);
+    });
+    for (const election of elections) {
+      election.join();
+      await world.advance(5);
+    }
+    await world.advance(500);
+    for (const election of elections) election.renew();
+    expect(led.length, `seed ${seed}: ${led}`).toBe(1);
+    await Promise.all(elections.map((election) => election.leave()));
   }
 });
 

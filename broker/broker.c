@@ -224,7 +224,7 @@ bh_broker_drain(struct bh_broker *b)
     while ((ch = bh_list_first(&b->held, struct bh_channel, due)))
         bh_deliver_channel(b, ch);
     bh_waiters_each(b, bh_deliver_goodbye);
-    while (b->timers.len > 0 && b->now < until) {
+    while (b->timers.len > 0 && bh_now_ms() < until) {
         bh_loop_turn(&b->loop, 50);
         bh_waiters_reap(b);
     }

@@ -442,6 +442,8 @@ bh_store_open_writer(struct bh_store **out, const char *path, enum bh_sync sync)
     if (rc == 0) rc = open_file(s, SQLITE_OPEN_READWRITE);
     if (rc == 0) rc = bh_store_lay(s, sync);
     if (rc == 0) rc = settle(s, BH_Q_COUNT);
+    /* 8 MiB, for the index pages at which 2,000 channels end. */
+    if (rc == 0) rc = bh_store_execute(s, "PRAGMA cache_size = -8192");
     if (rc == 0) sqlite3_wal_hook(s->db, count_frames, s);
     bh_store_unlock(s);
     return opened(out, s, rc);

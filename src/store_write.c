@@ -7,10 +7,12 @@
 #include "log.h"
 
 /* A checkpoint is due whenever the WAL has grown by this many frames (of a page
- * and 24 bytes); beyond the second figure, 16 MiB, it also tries to shrink the
- * file, for which no reader may be in the middle of it. */
-#define CHECKPOINT_FRAMES 1000
-#define TRUNCATE_FRAMES   4096
+ * and 24 bytes), 16 MiB: what is written again and again, such as the ends of
+ * channels in their index, is then copied once, and synced once. Beyond the
+ * second figure, 32 MiB, it also tries to shrink the file, for which no reader
+ * may be in the middle of it. */
+#define CHECKPOINT_FRAMES 4000
+#define TRUNCATE_FRAMES   8192
 /* For a gentle handle. */
 #define GENTLE_FRAMES 128
 

@@ -285,7 +285,7 @@ START_TEST(full_disk_takes_the_whole_transaction_back)
 
     bh_logbox_begin(s);
     int rc = 0;
-    for (int i = 0; rc == 0 && i < 100; i++) {
+    for (int i = 0; rc == 0 && i < 400; i++) {
         snprintf(id, sizeof id, "b%d", i);
         rc = bh_logbox_append_big(s, id);
     }
@@ -335,7 +335,7 @@ START_TEST(checkpoints_keep_the_wal_short)
         snprintf(id, sizeof id, "e%d", i);
         ck_assert_int_eq(bh_logbox_put(s, "o", NULL, id), i + 1);
         if (i % 100 == 0)
-            ck_assert_int_lt(bh_logbox_size("-wal"), 1100 * (4096 + 24));
+            ck_assert_int_lt(bh_logbox_size("-wal"), 4100 * (4096 + 24));
     }
     ck_assert(bh_logbox_sound());
     bh_store_close(s);
@@ -350,22 +350,22 @@ START_TEST(wal_shrinks_again_when_a_long_read_has_ended)
 
     ck_assert_int_eq(sqlite3_open(bh_logbox_path(""), &db), SQLITE_OK);
     sqlite3_exec(db, "BEGIN; SELECT count(*) FROM events", NULL, NULL, NULL);
-    for (int i = 0; i < 400; i++) {
+    for (int i = 0; i < 600; i++) {
         snprintf(id, sizeof id, "e%d", i);
         bh_logbox_begin(s);
         ck_assert_int_eq(bh_logbox_append_big(s, id), 0);
         bh_logbox_commit(s);
     }
-    ck_assert_int_gt(bh_logbox_size("-wal"), 20 << 20);
+    ck_assert_int_gt(bh_logbox_size("-wal"), 32 << 20);
     sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
     sqlite3_close(db);
-    for (int i = 400; i < 480; i++) { /* another 1,000 frames */
+    for (int i = 600; i < 900; i++) { /* another 4,000 frames */
         snprintf(id, sizeof id, "e%d", i);
         bh_logbox_begin(s);
         ck_assert_int_eq(bh_logbox_append_big(s, id), 0);
         bh_logbox_commit(s);
     }
-    ck_assert_int_lt(bh_logbox_size("-wal"), 8 << 20);
+    ck_assert_int_lt(bh_logbox_size("-wal"), 20 << 20);
     ck_assert(bh_logbox_sound());
     bh_store_close(s);
 }

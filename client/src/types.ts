@@ -76,7 +76,7 @@ export interface Snapshot {
   attempt: number;
   nextRetryAt: number | null;
   error: RealtimeError | null;
-  /** What the browser lacks for tabs to share one connection: each such tab then polls for itself. */
+  /** The browser lacks what tabs need to share one connection: this one asks for itself. */
   solo: boolean;
 }
 
@@ -215,7 +215,10 @@ export interface RealtimeClient<E extends RealtimeEvent = RealtimeEvent> {
     listener: (event: ClientEvents<E>[K]) => void,
     options?: { signal?: AbortSignal },
   ): () => void;
-  /** Something may have changed (token, session, network, a button): try again now. */
+  /**
+   * Something may have changed (token, session, network, a button): try again now. Only a pause that the server
+   * asked for is kept.
+   */
   poke(): void;
   /** Another property. The cursor stays: what has been missed of the new one is a `gap` of reason `first`. */
   setScope(scope: Scope): void;

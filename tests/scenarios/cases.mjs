@@ -1,6 +1,6 @@
 // cases.mjs: which rows are measured by what, how often and where. Lanes: what is
-// `measured` runs one after the other, then so does `tabs`; then what is the baseline's, and
-// `firefox` beside it. `waiting` runs beside all of it, at once: it waits for real time to pass.
+// `measured` runs one after the other, then so does `tabs`; then what is the baseline's,
+// with `firefox` and what is not timed `beside` it. `waiting` runs beside all of it, at once: it waits for real time to pass.
 import { burst, sums } from './cases/burst.mjs';
 import { creations, latency } from './cases/delivery.mjs';
 import { failures, refreshes } from './cases/expiry.mjs';
@@ -42,16 +42,18 @@ export const cases = [
   { lane: 'measured', rows: ['leader.crash'], run: (t) => endings(t, { key: 'leader.crash', how: 'crash', times: 5, tabs: 3, bound: 2000 }) },
   { lane: 'measured', rows: ['leader.stream'], on: ours, run: (t) => endings(t, { key: 'leader.stream', how: 'close', times: 10, tabs: 3, bound95: 500, bound: 1000, settings: { transport: 'stream' } }) },
   { lane: 'measured', rows: ['outage.banner', 'outage.quiet', 'outage.back', 'outage.events'], run: (t) => offline(t, { bannerKey: 'outage.banner', quietKey: 'outage.quiet', backKey: 'outage.back', eventsKey: 'outage.events' }) },
-  { lane: 'measured', rows: ['targets.query'], on: ours, run: (t) => cursorInQuery(t, 'targets.query') },
-  { lane: 'measured', rows: ['targets.cursorless'], rig: (column) => (column === 'ours' ? 'mixed' : 'baseline'), run: (t) => cursorless(t, 'targets.cursorless') },
-  { lane: 'measured', rows: ['targets.strict'], on: ours, rig: 'strict', run: (t) => strict(t, 'targets.strict') },
-  { lane: 'measured', rows: ['targets.close'], on: ours, run: (t) => closing(t, 'targets.close') },
-  { lane: 'measured', rows: ['targets.heap'], on: ours, run: (t) => heap(t, 'targets.heap') },
 
   // ---- Chromium, where a tab is behind another ----
   { lane: 'tabs', rows: ['leader.freeze', 'leader.thaw'], run: (t) => stops(t, { key: 'leader.freeze', accountKey: 'leader.thaw', how: 'freeze', people: 5, rounds: times(t, 2, 1), bound: 12_000 }) },
   { lane: 'tabs', rows: ['leader.hang', 'leader.go'], run: (t) => stops(t, { key: 'leader.hang', accountKey: 'leader.go', how: 'hang', people: times(t, 10, 5), rounds: 1, bound: 12_000 }) },
   { lane: 'tabs', rows: ['leader.hidden'], run: (t) => hidden(t, 'leader.hidden') },
+
+  // ---- nothing that is timed ----
+  { lane: 'beside', rows: ['targets.query'], on: ours, run: (t) => cursorInQuery(t, 'targets.query') },
+  { lane: 'beside', rows: ['targets.cursorless'], rig: (column) => (column === 'ours' ? 'mixed' : 'baseline'), run: (t) => cursorless(t, 'targets.cursorless') },
+  { lane: 'beside', rows: ['targets.strict'], on: ours, rig: 'strict', run: (t) => strict(t, 'targets.strict') },
+  { lane: 'beside', rows: ['targets.close'], on: ours, run: (t) => closing(t, 'targets.close') },
+  { lane: 'beside', rows: ['targets.heap'], on: ours, run: (t) => heap(t, 'targets.heap') },
 
   // ---- Firefox ----
   { lane: 'firefox', rows: ['firefox.close', 'firefox.account'], on: ours, run: (t) => endings(t, { key: 'firefox.close', accountKey: 'firefox.account', how: 'close', times: 10, tabs: 3, bound: 1000 }) },

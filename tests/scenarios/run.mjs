@@ -139,7 +139,8 @@ async function measured() {
   const of = (column) => options.columns.filter((each) => each === column);
   await inTurn('measured', startChromium, of('ours'));
   await inTurn('tabs', startTabs, of('ours'));
-  await Promise.all([inTurn('measured', startChromium, of('baseline')), inTurn('tabs', startTabs, of('baseline')), firefox()]);
+  const baseline = of('baseline');
+  await Promise.all([inTurn('measured', startChromium, baseline), inTurn('tabs', startTabs, baseline), inTurn('beside', startChromium), firefox()]);
 }
 
 function missing() {

@@ -38,7 +38,7 @@ export function createPump(link: Link, hooks: PumpHooks, store: Store, telemetry
   let streamAfter = 0;
   let rtt = 0;
   let request = new AbortController();
-  // Half of the pages never stream; and where its code can't be had any more, there are polls.
+  // Loaded only where it is used; and where its code can't be had any more, there are polls.
   const streamer =
     transport === 'poll'
       ? null

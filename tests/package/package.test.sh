@@ -22,7 +22,7 @@ fi
 # ---- built ----
 
 # The unit tests are run by others; DEB_BUILD_OPTIONS is for whoever wants them here.
-export DEB_BUILD_OPTIONS=${DEB_BUILD_OPTIONS:-nocheck parallel=$(nproc)}
+export DEB_BUILD_OPTIONS=${DEB_BUILD_OPTIONS:-nocheck noautodbgsym parallel=$(nproc)}
 check "deploy/debian builds it, and lintian has no error and no warning" "$root/deploy/debian" --out "$out" --lintian || exit 1
 deb=$(last_output | tail -n 1)
 

@@ -1,6 +1,6 @@
 // subscriber.mjs: a client that polls as the contract asks: it sends the last
 // cursor it was given, and notes what it gets.
-import { sleep } from './wait.mjs';
+import { sleep, waitFor } from './wait.mjs';
 
 let subscribers = 0;
 const place = (cursor) => Number(cursor?.split('-')[1] ?? 0);
@@ -24,15 +24,23 @@ export class Subscriber {
   // Poll until stop(). The promise it leaves in `done` is awaited there.
   start() {
     this.abort = new AbortController();
-    this.done = this.#loop();
+    this.stopping = this.ended = false;
+    this.done = this.#loop().finally(() => (this.ended = true));
     this.done.catch((error) => console.error(`${this.who.sub} polls no more: ${error.message}`)); // stop() fails with it
     return this;
   }
 
+  // Left to itself a web server that is deaf would leave the last poll parked, or
+  // park it when this is over: it is awaited, and another of its name ends it.
   async stop() {
+    this.stopping = true;
+    if (this.stack.web.deaf) await waitFor('the last poll to end', () => this.ended || this.#supersede());
     this.abort.abort();
     await this.done;
-    if (this.stack.web.deaf) await this.stack.poll({ ...this.who, token: this.token, wait: 0 }).catch(() => {}); // it may all be down
+  }
+
+  async #supersede() {
+    await this.stack.poll({ ...this.who, token: this.token, wait: 0 }).catch(() => {}); // it may all be down
   }
 
   get ids() {
@@ -56,13 +64,13 @@ export class Subscriber {
   }
 
   async #loop() {
-    while (!this.abort.signal.aborted) {
+    while (!this.stopping) {
       try {
         const res = await this.poll();
         // Not for as long as a browser would wait: tests are to be short.
         if (res.headers['retry-after']) await sleep(50);
       } catch (error) {
-        if (this.abort.signal.aborted) return;
+        if (this.stopping) return;
         if (!this.patient) throw error;
         this.errors.push(error.message);
         await sleep(50);

@@ -32,11 +32,11 @@ async function flood({ url, token, org, width, pause, shared }) {
 if (!isMainThread && workerData?.flood) await flood(workerData.flood);
 
 // Start one; the function that is returned ends it and says what came through.
-function startFlood(stack, width, pause) {
+function startFlood(stack, path, width, pause) {
   const shared = new SharedArrayBuffer(12);
   const counts = new Int32Array(shared);
   const token = stack.token({ sub: 'flooder', org: 'flooded', scope: 'realtime:publish' });
-  const data = { url: `${stack.url}/tasks/realtime/publish`, token, org: 'flooded', width, pause, shared };
+  const data = { url: stack.url + path, token, org: 'flooded', width, pause, shared };
   const worker = new Worker(fileURLToPath(import.meta.url), { workerData: { flood: data } });
   const ended = new Promise((resolve, reject) => worker.on('error', reject).on('exit', resolve));
   return {
@@ -64,37 +64,43 @@ const sorted = (values) => [...values].sort((a, b) => a - b);
 const quantile = (times, q) => sorted(times)[Math.min(times.length - 1, Math.floor(times.length * q))];
 export const median = (values) => quantile(values, 0.5);
 
+const publish = '/tasks/realtime/publish';
+const nobody = '/nobody/serves/this'; // the same bytes, for the web server to carry
+
+// N singles beside a flood of PATH; WARM: what it has sent before that counts.
+async function beside(stack, path, { n, width, pause, warm }) {
+  const flooding = startFlood(stack, path, width, pause);
+  for (;;) {
+    const { batches, refused } = flooding.counts();
+    if (batches + refused >= warm) break;
+    await singles(stack, 1);
+  }
+  const times = await singles(stack, n);
+  return { times, ...(await flooding.stop()) };
+}
+
 // ROUNDS times N singles alone and N beside a flood, by turns, so that whatever
-// else the machine does strikes both. Of each quantile the median of the rounds'
+// else the machine does strikes both. ELSEWHERE: not alone, but beside the same
+// flood of a path that nobody serves, which costs processors and web server as much
+// and is no doing of Bellhop's. Of each quantile the median of the rounds'
 // is told, and of the rounds' ratios: a disturbance that takes less than half of
-// the time shows in neither. WARM: batches before it counts.
-export async function compare(stack, { rounds = 5, n = 100, width = 6, pause = 0, warm = 10 } = {}) {
+// the time shows in neither.
+export async function compare(stack, { rounds = 5, n = 100, width = 6, pause = 0, warm = 10, elsewhere = false } = {}) {
   const quantiles = { p50: 0.5, p99: 0.99 };
-  const alone = [];
-  const beside = [];
-  let batches = 0;
-  let refused = 0;
+  const load = { n, width, pause, warm };
+  const windows = [];
   await singles(stack, 20);
   for (let i = 0; i < rounds; i++) {
-    alone.push(await singles(stack, n));
-    const flooding = startFlood(stack, width, pause);
-    for (;;) {
-      const { batches: b, refused: r } = flooding.counts();
-      if (b + r >= warm) break;
-      await singles(stack, 1);
-    }
-    beside.push(await singles(stack, n));
-    const counts = await flooding.stop();
-    batches += counts.batches;
-    refused += counts.refused;
+    const calm = elsewhere ? (await beside(stack, nobody, load)).times : await singles(stack, n);
+    windows.push({ calm, ...(await beside(stack, publish, load)) });
   }
-  const result = { alone: {}, beside: {}, ratio: {}, batches, refused };
+  const sum = (name) => windows.reduce((total, window) => total + window[name], 0);
+  const result = { alone: {}, beside: {}, ratio: {}, batches: sum('batches'), refused: sum('refused') };
   for (const [name, q] of Object.entries(quantiles)) {
-    const a = alone.map((times) => quantile(times, q));
-    const b = beside.map((times) => quantile(times, q));
-    Object.assign(result.alone, { [name]: median(a) });
-    Object.assign(result.beside, { [name]: median(b) });
-    Object.assign(result.ratio, { [name]: median(b.map((x, i) => x / a[i])) });
+    const pairs = windows.map(({ calm, times }) => [quantile(calm, q), quantile(times, q)]);
+    result.alone[name] = median(pairs.map(([a]) => a));
+    result.beside[name] = median(pairs.map(([, b]) => b));
+    result.ratio[name] = median(pairs.map(([a, b]) => b / a));
   }
   return result;
 }

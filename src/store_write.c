@@ -13,6 +13,9 @@
  * may be in the middle of it. */
 #define CHECKPOINT_FRAMES 4000
 #define TRUNCATE_FRAMES   8192
+/* A reader in the middle of it keeps the WAL from beginning anew after a
+ * checkpoint. Then the next one is due as soon as this, 1 MiB. */
+#define AGAIN_FRAMES 256
 /* For a gentle handle. */
 #define GENTLE_FRAMES 128
 
@@ -67,6 +70,7 @@ checkpoint_is_due(struct bh_store *s)
     int each = s->gentle ? GENTLE_FRAMES : CHECKPOINT_FRAMES;
 
     if (s->frames < s->checkpointed) s->checkpointed = 0; /* it began anew */
+    if (s->checkpointed > 0 && each > AGAIN_FRAMES) each = AGAIN_FRAMES;
     return s->frames - s->checkpointed >= each;
 }
 

@@ -107,27 +107,6 @@ stack.test('pages while others publish: each event once, in order', async () => 
   for (const lane of range(3)) assert.deepEqual(seen.filter(({ payload }) => payload.lane === lane).map(({ payload }) => payload.n), range(total / 3));
 });
 
-stack.test('readers that never pause don\'t keep the log\'s WAL from being emptied', async (t) => {
-  const org = stack.org();
-  let over = false;
-  const readers = range(6).map(async () => {
-    for (let cursor; !over;) {
-      const part = await page({ org }, { limit: 1000, ...(cursor && { cursor }) });
-      cursor = part.more ? part.cursor : undefined;
-    }
-  });
-  let most = 0;
-  for (let i = 0; i < 100; i++) {
-    await stack.store(range(250).map(() => event(org, { payload: 'x'.repeat(1000) })));
-    most = Math.max(most, fs.statSync(`${stack.log}-wal`).size);
-  }
-  over = true;
-  await Promise.all(readers);
-  const all = fs.statSync(stack.log).size;
-  t.diagnostic(`the WAL had ${most} bytes at most, the log has ${all}`);
-  assert.ok(all > 25_000_000 && most < all, `${most} of ${all}`);
-}, { timeout: 120_000 });
-
 stack.test('a cursor of another log, of the future, or from before what was pruned', async () => {
   const org = stack.org();
   const before = await stack.cursor({ org });

@@ -42,7 +42,7 @@ export async function logouts(t, { abortKey, serverKey, quietKey, times, leads =
     if (leads && !busy) took.push((aborted ?? Infinity) - clicked);
     for (const poll of polls) if (!busy) left.push((poll.end ?? Infinity) - clicked);
     held.push(gate.gauge(person.user));
-    parked.push(t.rig.stack?.parked() ?? 0); // nobody else is on this rig now
+    parked.push(await stillParked(t.rig));
     stale.push({ old, clicked });
     if (numbers) await numbers.stop();
   }
@@ -51,6 +51,14 @@ export async function logouts(t, { abortKey, serverKey, quietKey, times, leads =
   if (serverKey) t.cell(serverKey, `${spread(left)}; then in flight ${max(held)}${t.rig.stack ? `, in the broker ${max(parked)}` : ''}`, left.length > 0 && max(left) <= 400 && max(held) + max(parked) === 0);
   if (quietKey) t.later(quiet(t, { person, stale, cleared, quietKey, held }));
   else await person.close();
+}
+
+// What the broker holds: nobody else is on this rig now. It looks for a hang-up when a poll
+// is a quarter of a second old, and has a second for all of it.
+async function stillParked({ stack }) {
+  const end = Date.now() + 750;
+  while (stack && stack.parked() > 0 && Date.now() < end) await sleep(25);
+  return stack?.parked() ?? 0;
 }
 
 // Nothing of the last session is shown after the log-out.

@@ -59,7 +59,7 @@ export function createInbox<E extends RealtimeEvent>(
   function checked(event: RealtimeEvent): E | null {
     const valid = bySchema(schema, event);
     if (!valid) {
-      const message = `event ${event.seq} was dropped: it doesn't fit the schema.`;
+      const message = `event ${event.seq} doesn't fit the schema: dropped.`;
       events.emit('error', new RealtimeError('invalid_event', message));
     }
     return valid;

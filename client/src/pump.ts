@@ -150,7 +150,7 @@ export function createPump(link: Link, hooks: PumpHooks, store: Store, telemetry
     const known = cause instanceof RealtimeError;
     const error = known
       ? cause
-      : new RealtimeError('bad_response', 'an answer that can not be read.', { cause });
+      : new RealtimeError('bad_response', 'unreadable answer.', { cause });
     const { code, retryAfterMs = 0 } = error;
     if (code === 'unauthorized' && tokens.refused()) return 0;
     const attempt = store.get().attempt + 1;

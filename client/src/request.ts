@@ -88,7 +88,7 @@ export async function attempt<T>(limit: Deadline, act: () => Promise<T>): Promis
   } catch (cause) {
     throw limit.expired()
       ? new RealtimeError('timeout', 'no answer in time; retrying.', { cause })
-      : new RealtimeError('network', 'the server was not reached; retrying.', { cause });
+      : new RealtimeError('network', 'no connection; retrying.', { cause });
   }
 }
 
@@ -123,7 +123,7 @@ export function refused(status: number, reason: string, retryAfterMs: number | u
 }
 
 export function overloaded(retryAfterMs: number | undefined): RealtimeError {
-  return new RealtimeError('overloaded', 'the server is at a limit; retrying.', { retryAfterMs });
+  return new RealtimeError('overloaded', 'the server is full; retrying.', { retryAfterMs });
 }
 
 /** No server keeps a client away for longer than ten minutes, whatever it says. */

@@ -148,9 +148,7 @@ export function createPump(link: Link, hooks: PumpHooks, store: Store, telemetry
   /** Resolves with the pause after a failure. */
   function failed(cause: unknown): number {
     const known = cause instanceof RealtimeError;
-    const error = known
-      ? cause
-      : new RealtimeError('bad_response', 'unreadable answer.', { cause });
+    const error = known ? cause : new RealtimeError('bad_response', 'unreadable answer.', { cause });
     const { code, retryAfterMs = 0 } = error;
     if (code === 'unauthorized' && tokens.refused()) return 0;
     const attempt = store.get().attempt + 1;

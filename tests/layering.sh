@@ -84,7 +84,7 @@ fence 'fcgiapp.h' 'fcgi/[a-z_]*\.[ch]'
 # ---- what must not be in any file ----
 
 # The brackets keep the pattern from finding itself.
-files() { git ls-files -co --exclude-standard 2>/dev/null || find . -type f -not -path './build*'; }
+files() { git ls-files -co --exclude-standard 2>/dev/null || find . -type f -not -path './build*' -not -path '*/node_modules/*'; }
 files | xargs -d '\n' grep -nIE '/wor[k]/|/roo[t]/|/hom[e]/[a-z]|registr[y]\.npmjs|pyp[i]\.org|prox[y]\.golang' 2>/dev/null |
     none "no file names a path of one machine, or a package registry"
 

@@ -79,7 +79,6 @@ check_active(void)
     TCase *t = tcase_create("active");
 
     tcase_add_checked_fixture(t, start, finish);
-    tcase_set_timeout(t, 60);
     tcase_add_test(t, few_are_exact);
     tcase_add_test(t, many_are_near);
     tcase_add_test(t, forgotten_after_five_minutes);

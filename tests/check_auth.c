@@ -431,7 +431,6 @@ check_auth(void)
 
     tcase_add_unchecked_fixture(tc, ak_make_folder, ak_remove_folder);
     tcase_add_checked_fixture(tc, ak_start, ak_stop);
-    tcase_set_timeout(tc, 60);
     tcase_add_test(tc, missing);
     tcase_add_test(tc, schemes);
     tcase_add_test(tc, shapes);

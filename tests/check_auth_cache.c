@@ -241,7 +241,6 @@ check_auth_cache(void)
 
     tcase_add_unchecked_fixture(tc, ak_make_folder, ak_remove_folder);
     tcase_add_checked_fixture(tc, ak_start, ak_stop);
-    tcase_set_timeout(tc, 60);
     tcase_add_test(tc, found_again);
     tcase_add_test(tc, claims_outlive_the_handle);
     tcase_add_test(tc, the_one_unused_for_longest_goes);

@@ -288,7 +288,6 @@ check_auth_key(void)
 
     tcase_add_unchecked_fixture(tc, ak_make_folder, ak_remove_folder);
     tcase_add_checked_fixture(tc, ak_start, ak_stop);
-    tcase_set_timeout(tc, 60);
     tcase_add_test(tc, files);
     tcase_add_test(tc, secrets);
     tcase_add_test(tc, secret_bytes);

@@ -184,7 +184,6 @@ check_ctlpage(void)
     Suite *s = suite_create("ctlpage");
     TCase *t = tcase_create("page");
 
-    tcase_set_timeout(t, 60);
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, each_change_is_a_new_number);
     tcase_add_test(t, levels_stay_through_other_changes);

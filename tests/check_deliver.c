@@ -487,7 +487,6 @@ check_deliver(void)
     Suite *s = suite_create("deliver");
     TCase *t = tcase_create("deliver");
 
-    tcase_set_timeout(t, 30);
     tcase_add_test(t, property_wakes_whom_it_concerns);
     tcase_add_test(t, another_org_hears_nothing);
     tcase_add_test(t, burst_costs_few_polls);

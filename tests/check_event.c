@@ -642,7 +642,6 @@ check_event(void)
     TCase *t = tcase_create("event");
 
     tcase_add_checked_fixture(t, NULL, finish);
-    tcase_set_timeout(t, 60);
     tcase_add_test(t, test_single);
     tcase_add_test(t, test_no_property);
     tcase_add_test(t, test_batch);

@@ -267,7 +267,6 @@ check_follow(void)
     Suite *s = suite_create("follow");
     TCase *t = tcase_create("follow");
 
-    tcase_set_timeout(t, 60);
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, notices_a_commit_without_a_note);
     tcase_add_test(t, starts_with_the_last_seconds);

@@ -352,7 +352,6 @@ check_handover(void)
     Suite *s = suite_create("handover");
     TCase *c = tcase_create("broker");
 
-    tcase_set_timeout(c, 60);
     tcase_add_checked_fixture(c, start, finish);
     tcase_add_test(c, test_park_least);
     tcase_add_test(c, test_park_all);

@@ -729,7 +729,6 @@ check_json(void)
     TCase *t = tcase_create("json");
 
     tcase_add_checked_fixture(t, NULL, finish);
-    tcase_set_timeout(t, 60);
     tcase_add_loop_test(t, test_good, 0, (int)bh_countof(good));
     tcase_add_test(t, test_appends);
     tcase_add_loop_test(t, test_bad, 0, (int)bh_countof(bad));

@@ -218,7 +218,6 @@ check_map(void)
     Suite *s = suite_create("map");
     TCase *tc = tcase_create("table");
 
-    tcase_set_timeout(tc, 30);
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, a_hundred_thousand);
     tcase_add_test(tc, chains_stay_short);

@@ -153,7 +153,6 @@ check_pass(void)
     Suite *s = suite_create("pass");
     TCase *c = tcase_create("pass");
 
-    tcase_set_timeout(c, 60);
     tcase_add_checked_fixture(c, start, finish);
     tcase_add_test(c, test_served);
     tcase_add_test(c, test_served_later);

@@ -586,7 +586,6 @@ check_proto(void)
     Suite *s = suite_create("proto");
     TCase *tc = tcase_create("bytes");
 
-    tcase_set_timeout(tc, 60);
     tcase_add_checked_fixture(tc, NULL, teardown);
     tcase_add_test(tc, table_of_frames);
     tcase_add_loop_test(tc, truncations, BH_OP_HELLO, BH_OP_ERROR + 1);

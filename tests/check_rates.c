@@ -342,7 +342,6 @@ check_rates(void)
     Suite *s = suite_create("rates");
     TCase *c = tcase_create("rates");
 
-    tcase_set_timeout(c, 60);
     tcase_add_checked_fixture(c, start, finish);
     tcase_add_test(c, a_burst_then_one_by_one);
     tcase_add_test(c, exact_in_the_long_run);

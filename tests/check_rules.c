@@ -247,7 +247,6 @@ check_rules(void)
     tcase_add_test(t, no_memory_is_said);
     suite_add_tcase(suite, t);
     t = tcase_create("tables");
-    tcase_set_timeout(t, 60);
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, tables_become_rules);
     tcase_add_test(t, full_until_some_have_ended);

@@ -313,7 +313,6 @@ check_serve(void)
     Suite *s = suite_create("serve");
     TCase *c = tcase_create("serve");
 
-    tcase_set_timeout(c, 60);
     tcase_add_checked_fixture(c, start, finish);
     tcase_add_test(c, test_cut_short);
     tcase_add_test(c, test_no_request_in_it);

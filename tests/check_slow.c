@@ -111,7 +111,6 @@ check_slow(void)
     Suite *s = suite_create("slow");
     TCase *c = tcase_create("slow");
 
-    tcase_set_timeout(c, 60);
     tcase_add_checked_fixture(c, start, finish);
     tcase_add_test(c, test_small);
     tcase_add_test(c, test_large);

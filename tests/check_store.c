@@ -156,7 +156,6 @@ check_store(void)
     TCase *tc = tcase_create("open");
 
     tcase_add_checked_fixture(tc, bh_logbox_setup, bh_logbox_teardown);
-    tcase_set_timeout(tc, 60);
     tcase_add_test(tc, new_log_has_a_name_a_version_and_modest_rights);
     tcase_add_test(tc, reopened_log_keeps_its_name_and_rows);
     tcase_add_test(tc, no_log_is_no_entry);

@@ -615,7 +615,6 @@ check_store_admin(void)
     TCase *tc = tcase_create("admin");
 
     tcase_add_checked_fixture(tc, bh_logbox_setup, teardown);
-    tcase_set_timeout(tc, 60);
     tcase_add_test(tc, one_channel_is_pruned_and_only_it_is_told);
     tcase_add_test(tc, what_is_on_hold_stays_and_is_not_told);
     tcase_add_test(tc, size_of_an_org_is_cut_from_its_oldest);

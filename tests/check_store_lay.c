@@ -227,7 +227,6 @@ check_store_lay(void)
     TCase *tc = tcase_create("lay");
 
     tcase_add_checked_fixture(tc, bh_logbox_setup, bh_logbox_teardown);
-    tcase_set_timeout(tc, 60);
     tcase_add_test(tc, foreign_files_are_refused_and_left_alone);
     tcase_add_test(tc, newer_log_is_refused);
     tcase_add_test(tc, damaged_log_is_refused);

@@ -405,7 +405,6 @@ check_store_processes(void)
     TCase *tc = tcase_create("processes");
 
     tcase_add_checked_fixture(tc, set_up, bh_logbox_teardown);
-    tcase_set_timeout(tc, 60);
     tcase_add_test(tc, many_open_a_missing_log_at_once);
     tcase_add_test(tc, begin_and_open_wait_for_the_other_process);
     tcase_add_test(tc, reader_sees_a_strict_sequence_while_all_write);

@@ -238,7 +238,6 @@ check_store_read(void)
     TCase *tc = tcase_create("read");
 
     tcase_add_checked_fixture(tc, bh_logbox_setup, bh_logbox_teardown);
-    tcase_set_timeout(tc, 60);
     tcase_add_test(tc, page_is_one_channel_in_order_through_the_filter);
     tcase_add_test(tc, page_takes_as_many_properties_as_a_token);
     tcase_add_test(tc, follow_is_all_channels_in_order_and_stops_when_told);

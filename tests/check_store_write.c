@@ -378,7 +378,6 @@ check_store_write(void)
     TCase *tc = tcase_create("write");
 
     tcase_add_checked_fixture(tc, bh_logbox_setup, bh_logbox_teardown);
-    tcase_set_timeout(tc, 60);
     tcase_add_test(tc, same_event_is_a_duplicate_another_body_a_conflict);
     tcase_add_test(tc, row_comes_back_byte_for_byte);
     tcase_add_test(tc, what_is_taken_back_leaves_no_hole);

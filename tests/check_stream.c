@@ -635,7 +635,6 @@ check_stream(void)
     TCase *t = tcase_create("stream");
 
     tcase_add_checked_fixture(t, start, finish);
-    tcase_set_timeout(t, 60);
     tcase_add_test(t, begins_with_head_and_retry);
     tcase_add_test(t, events_as_they_come);
     tcase_add_test(t, lines_of_json);

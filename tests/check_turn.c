@@ -191,7 +191,6 @@ check_turn(void)
     Suite *s = suite_create("turn");
     TCase *t = tcase_create("turn");
 
-    tcase_set_timeout(t, 60);
     tcase_add_test(t, no_more_than_there_are_turns);
     tcase_add_test(t, a_turn_that_is_given_goes_on);
     tcase_add_test(t, one_that_is_stuck_loses_its_turn);

@@ -525,7 +525,6 @@ check_worker(void)
     Suite *s = suite_create("worker");
     TCase *c = tcase_create("http");
 
-    tcase_set_timeout(c, 60);
     tcase_add_checked_fixture(c, start, finish);
     tcase_add_test(c, test_publish_one);
     tcase_add_test(c, test_publish_batch);

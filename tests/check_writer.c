@@ -371,7 +371,6 @@ check_writer(void)
     Suite *s = suite_create("writer");
     TCase *c = tcase_create("writer");
 
-    tcase_set_timeout(c, 60);
     tcase_add_checked_fixture(c, start, finish);
     tcase_add_test(c, test_store_and_duplicate);
     tcase_add_test(c, test_conflict_takes_back_its_request);

@@ -1,5 +1,8 @@
 /* unit.c: runs every suite, or those named as arguments. CK_FORK is on unless
  * the environment says otherwise, so that each test has a process of its own.
+ *
+ * A test that hangs is ended after two minutes. Check's own four seconds are
+ * less than a sanitizer takes where other work has the processors.
  */
 #include "base.h"
 
@@ -32,6 +35,7 @@ main(int argc, char **argv)
     SRunner *runner = srunner_create(NULL);
     int chosen = 0;
 
+    setenv("CK_DEFAULT_TIMEOUT", "120", 0);
     for (size_t i = 0; i < bh_countof(suites); i++) {
         if (!wanted(suites[i].name, argc, argv)) continue;
         srunner_add_suite(runner, suites[i].make());

@@ -18,12 +18,12 @@ export const cases = [
   // ---- real time, side by side ----
   { lane: 'waiting', rows: ['leader.five'], run: (t) => steady(t, 'leader.five', 5) },
   { lane: 'waiting', rows: ['leader.ten'], run: (t) => steady(t, 'leader.ten', 10) },
-  { lane: 'waiting', rows: ['idle.length', 'idle.gap'], limit: 150_000, run: (t) => idle(t, { lengthKey: 'idle.length', gapKey: 'idle.gap', count: 3, pause: [0, 250] }) },
-  { lane: 'waiting', rows: ['idle.playbook'], on: ours, limit: 180_000, run: (t) => idle(t, { gapKey: 'idle.playbook', count: 3, pause: [1950, 5250], settings: { idle: '2000-5000' } }) },
+  { lane: 'waiting', rows: ['idle.length', 'idle.gap'], run: (t) => idle(t, { lengthKey: 'idle.length', gapKey: 'idle.gap', count: 3, pause: [0, 250] }) },
+  { lane: 'waiting', rows: ['idle.playbook'], on: ours, run: (t) => idle(t, { gapKey: 'idle.playbook', count: 3, pause: [1950, 5250], settings: { idle: '2000-5000' } }) },
   { lane: 'waiting', rows: ['idle.fast'], run: (t) => fastEmpty(t, 'idle.fast') },
-  { lane: 'waiting', rows: ['expiry.banner', 'expiry.backoff'], limit: 300_000, run: (t) => failures(t, { bannerKey: 'expiry.banner', gapsKey: 'expiry.backoff', gaps: [2, 4, 8, 16, 32, 60, 60] }) },
-  { lane: 'waiting', rows: ['targets.preflight', 'targets.same'], limit: 700_000, run: (t) => preflights(t, { key: 'targets.preflight', sameKey: 'targets.same', forMs: t.long ? 600_000 : 240_000 }) },
-  { lane: 'waiting', rows: ['outage.liefi'], limit: 180_000, run: (t) => liefi(t, 'outage.liefi') },
+  { lane: 'waiting', rows: ['expiry.banner', 'expiry.backoff'], limit: 600_000, run: (t) => failures(t, { bannerKey: 'expiry.banner', gapsKey: 'expiry.backoff', gaps: [2, 4, 8, 16, 32, 60, 60] }) },
+  { lane: 'waiting', rows: ['targets.preflight', 'targets.same'], limit: 1400_000, run: (t) => preflights(t, { key: 'targets.preflight', sameKey: 'targets.same', forMs: t.long ? 600_000 : 240_000 }) },
+  { lane: 'waiting', rows: ['outage.liefi'], run: (t) => liefi(t, 'outage.liefi') },
   { lane: 'waiting', rows: ['outage.evicted', 'outage.expired'], run: (t) => longOutages(t, { evictedKey: 'outage.evicted', expiredKey: 'outage.expired' }) },
 
   // ---- one after the other ----

@@ -59,7 +59,7 @@ export async function heap(t, key, polls = 2000) {
     const from = gate.log.length;
     const polled = () => gate.log.slice(from).filter(({ poll, user }) => poll && user === person.user).length;
     while (polled() < count) {
-      const next = gate.nextPoll(person.user, () => true, { ms: 3000 });
+      const next = gate.nextPoll(person.user, () => true, { ms: t.patience });
       await t.rig.publish([noise(t, person)]);
       await next;
     }
@@ -108,7 +108,7 @@ export async function strict(t, key) {
   const last = await numbers.stop();
   const results = [];
   for (const tab of person.tabs) {
-    await tab.shows(last, { ms: 3000 }).catch(() => {});
+    await tab.shows(last, { ms: t.patience }).catch(() => {});
     results.push(account(await tab.numbers(), 1, last));
   }
   const most = t.rig.gate.most.get(person.user);
@@ -128,7 +128,7 @@ export async function cursorless(t, key, { rounds = 20 } = {}) {
     for (let burst = 1 + (i % 7); burst > 0; burst--) await t.rig.publish([t.rig.tick(first.org, ++n)]);
     await sleep(Math.random() * 150);
   }
-  await Promise.all([first, second].map(({ tabs: [tab] }) => tab.shows(n, { ms: 5000 }).catch(() => {})));
+  await Promise.all([first, second].map(({ tabs: [tab] }) => tab.shows(n, { ms: t.patience }).catch(() => {})));
   await sleep(500);
   const results = await Promise.all([first, second].map(async ({ tabs: [tab] }) => account(await tab.numbers(), 1, n)));
   await Promise.all([first.close(), second.close()]);

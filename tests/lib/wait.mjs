@@ -4,7 +4,7 @@ export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 // Until CONDITION (plain or async) yields something true, which is returned.
 // After MS milliseconds it fails, saying what was waited for.
-export async function waitFor(what, condition, { ms = 10_000, every = 10 } = {}) {
+export async function waitFor(what, condition, { ms = 30_000, every = 10 } = {}) {
   const end = Date.now() + ms;
   for (;;) {
     const value = await condition();

@@ -131,9 +131,10 @@ stack.test('without the broker: what is known, and nulls, not zeros', async () =
   const text = await prometheus();
   assert.equal(sample(text, 'bellhop_broker_up'), 0);
   assert.equal(sample(text, 'bellhop_events_published_total{domain="tasks"}'), undefined);
+  const begun = Date.now();
   stack.spawn('broker');
   await stack.healthy();
   const fresh = await json();
-  assert.ok(fresh.process.uptime_seconds < 30);
+  assert.ok(fresh.process.uptime_seconds <= (Date.now() - begun) / 1000);
   assert.equal(fresh.up, true);
 });

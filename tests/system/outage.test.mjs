@@ -21,7 +21,7 @@ stack.test('publish stores, subscribe answers from the log at once, health says 
   const empty = await s.poll();
   assert.deepEqual([empty.status, empty.json.events], [200, []]);
   assert.ok('retry-after' in empty.headers);
-  assert.ok(Date.now() - begun < 3000, 'at once');
+  assert.ok(Date.now() - begun < 15_000, 'long before idle polls would have ended');
 
   const health = await stack.request('/healthz');
   assert.equal(health.status, 503, health.text);

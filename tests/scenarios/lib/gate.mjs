@@ -10,10 +10,26 @@
 // says that the browser went before the answer was complete.
 import fs from 'node:fs';
 import http from 'node:http';
+import net from 'node:net';
 import path from 'node:path';
 
 const polls = /\/realtime\/(subscribe|stream)$/;
 const types = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.map': 'application/json' };
+
+// Connections that have had an answer before they are used. lighttpd looks for the end of a
+// cleartext connection only if it once waited for a request on it: it may never hear of a
+// client that leaves with the first (docs/servers.md).
+class Used extends http.Agent {
+  createConnection(options, ready) {
+    const socket = net.connect(options);
+    socket.once('error', ready);
+    socket.once('data', () => {
+      socket.off('error', ready);
+      ready(null, socket);
+    });
+    socket.write('HEAD / HTTP/1.1\r\nHost: gate\r\n\r\n');
+  }
+}
 
 export class Gate {
   log = []; // every request, in the order of arrival
@@ -27,7 +43,7 @@ export class Gate {
   // folder with the page.
   constructor({ files }) {
     this.files = files;
-    this.agent = new http.Agent({ keepAlive: true, maxSockets: Infinity });
+    this.agent = new Used({ keepAlive: true, maxSockets: Infinity });
     this.servers = [];
   }
 

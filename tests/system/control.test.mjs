@@ -109,9 +109,16 @@ stack.test('disconnect --deny: ended, and kept out', async () => {
   const org = stack.org();
   const poll = stack.poll({ org, sub: 'eve' });
   await stack.waiters(1);
-  assert.match(await done('disconnect', '--org', org, '--user', 'eve', '--deny=1h'), /ended/);
+  assert.match(await done('disconnect', '--org', org, '--user', 'eve', '--deny=1h'), /^denied until 20.*Z\n1 waiting requests were ended\n$/);
   is(await poll, 401, 'token_invalid');
   is(await stack.poll({ org, sub: 'eve', wait: 0, at: 1 }), 401, 'token_invalid');
+  // Denied is denied, though there is nobody to end.
+  await stack.kill('broker', 'SIGTERM');
+  assert.match(await done('disconnect', '--org', org, '--user', 'adam', '--deny'), /^denied until it is removed\n$/);
+  stack.spawn('broker');
+  await stack.healthy();
+  is(await stack.poll({ org, sub: 'adam', wait: 0, at: 1 }), 401, 'token_invalid');
+  await done('deny', 'remove', '--sub', 'adam', '--org', org);
   await done('deny', 'remove', '--sub', 'eve', '--org', org);
 });
 

@@ -153,6 +153,9 @@ report_broker(const struct bh_broker *b, uint64_t *v)
     v[BH_M_WAITERS_LIMIT] = b->max_waiters;
     v[BH_M_CHANNEL_LIMIT] = (uint64_t)b->conf->broker.waiters_per_channel;
     v[BH_M_USER_LIMIT] = (uint64_t)b->conf->broker.waiters_per_user;
+    v[BH_M_PUBLISHER_LIMIT] = (uint64_t)b->conf->limits.publisher_rate;
+    v[BH_M_ORG_LIMIT] = (uint64_t)b->conf->limits.org_rate;
+    v[BH_M_BODY_LIMIT] = (uint64_t)b->conf->limits.body_bytes;
     v[BH_M_BAD_MESSAGES] = b->stats.bad_messages;
     v[BH_M_WORKERS] = b->n_conns;
     v[BH_M_BROKER_HEAD] = (uint64_t)b->head;

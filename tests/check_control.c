@@ -304,6 +304,13 @@ START_TEST(all_of_it_takes_effect)
     ck_assert_uint_eq(ended, 1);
     kit_turn(&k);
     was(b, 404, "not_found");
+    /* And for those whom a worker hands over that hasn't heard of it yet. Later
+     * it may know of a newer file. */
+    was(poll_of("rooms", "o1", "u1"), 404, "not_found");
+    waits(poll_of("tasks", "o1", "u1"));
+    kit_sleep(&k, 2000);
+    kit_turn(&k);
+    waits(poll_of("rooms", "o1", "u1"));
     bh_buf_fini(&text);
 }
 END_TEST

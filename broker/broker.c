@@ -217,8 +217,9 @@ bh_broker_drain(struct bh_broker *b)
     int64_t until = bh_now_ms() + DRAIN_MS;
     struct bh_channel *ch;
 
-    bh_conns_close(b);
     b->now = bh_now_ms();
+    bh_conns_serve(b);
+    bh_conns_close(b);
     bh_follow_read(b);
     bh_deliver_due(b);
     while ((ch = bh_list_first(&b->held, struct bh_channel, due)))

@@ -144,6 +144,17 @@ bh_conn_tick(struct bh_broker *b)
 }
 
 void
+bh_conns_serve(struct bh_broker *b)
+{
+    bh_list_each (l, &b->conns) {
+        struct bh_conn *c = bh_container_of(l, struct bh_conn, all);
+
+        if (shutdown(c->source.fd, SHUT_RD) == 0)
+            while (serve_one(c) > 0) continue;
+    }
+}
+
+void
 bh_conns_close(struct bh_broker *b)
 {
     struct bh_conn *c;

@@ -20,6 +20,9 @@ int bh_conn_listen(struct bh_broker *b, int fd);
  */
 void bh_conn_tick(struct bh_broker *b);
 void bh_conn_close(struct bh_conn *c);
+/* Serve all that has been sent, and let no more come: a request that a worker
+ * has handed over is lost with the message, and the worker doesn't know. */
+void bh_conns_serve(struct bh_broker *b);
 /* Stop listening and close all. */
 void bh_conns_close(struct bh_broker *b);
 void bh_conns_reap(struct bh_broker *b);

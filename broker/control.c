@@ -12,6 +12,7 @@
 #define LOOK_MS 100  /* between two looks at the control page */
 #define READ_MS 5000 /* the tables are read so often without being told */
 #define TELL_MS 1000 /* bellhopctl says RELOAD so soon after the page moved */
+#define GONE_MS 2000 /* the workers follow a reload within a second or so */
 
 static const char session_ended[] =
     "The operator has ended this session; sign in again.";
@@ -142,11 +143,24 @@ is_off(const struct bh_broker *b, struct bh_str domain)
     return (d && !d->enabled) || bh_rules_off(b->control.rules, domain);
 }
 
+/* The workers hear of a reload after the broker: what they hand over meanwhile
+ * would wait in a domain that is gone. */
+static bool
+is_gone(const struct bh_broker *b, struct bh_str domain)
+{
+    const struct bh_control *c = &b->control;
+
+    return c->before && b->now < c->before_until &&
+           bh_conf_domain(c->before, domain.p, domain.len) &&
+           !bh_conf_domain(b->conf, domain.p, domain.len);
+}
+
 enum bh_refusal
 bh_control_judge(const struct bh_broker *b, struct bh_str domain,
                  struct bh_str org, struct bh_str user)
 {
     if (is_off(b, domain)) return BH_DOMAIN_DISABLED;
+    if (is_gone(b, domain)) return BH_NOT_FOUND;
     return bh_rules_denied(b->control.rules, BH_DENIED_SUB, user, org,
                            bh_wall_ms())
                ? BH_TOKEN_INVALID
@@ -295,6 +309,8 @@ bh_control_fini(struct bh_broker *b)
     bh_ctlfile_fini(&b->control.page);
     bh_rules_put(b->control.rules);
     b->control.rules = NULL;
+    bh_conf_free(b->control.before);
+    b->control.before = NULL;
 }
 
 /* ---- another configuration ---- */
@@ -341,6 +357,8 @@ bh_control_reload(struct bh_broker *b, struct bh_buf *text, uint32_t *ended)
     bh_log(BH_NOTICE, "configuration read again");
     look(b);
     *ended = read_rules(b) + enforce(b, was) + take_untold(b);
-    bh_conf_free(was);
+    bh_conf_free(b->control.before);
+    b->control.before = was;
+    b->control.before_until = b->now + GONE_MS;
     return true;
 }

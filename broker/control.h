@@ -23,6 +23,8 @@ struct bh_control {
     int64_t read_at;        /* the tables, whatever the page says */
     uint32_t untold;        /* ended by the tick, and by no one's word yet */
     int64_t untold_until;
+    struct bh_conf *before; /* what was in force before the last reload; NULL */
+    int64_t before_until;   /* a worker may still go by it */
 };
 
 /* After the configuration is there. 0 or -ENOMEM; fini either way. */

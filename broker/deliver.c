@@ -325,7 +325,7 @@ void
 bh_deliver_overloaded(struct bh_waiter *w)
 {
     if (w->kind != BH_PARK_POLL) {
-        bh_stream_overloaded(w);
+        bh_stream_overloaded(w, BH_GAP_NONE);
         return;
     }
     bh_waiter_count(w, overloaded, OVERLOADED, 1);

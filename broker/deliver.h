@@ -33,7 +33,7 @@ bool bh_deliver_owed(const struct bh_waiter *w);
 bool bh_deliver_holds(const struct bh_waiter *w);
 /* Answer with what there is, or with nothing: what a deadline does. */
 void bh_deliver_finish(struct bh_waiter *w);
-/* Answer with a gap, the cursor at the head. */
+/* Answer, attached or not, with a gap, the cursor at the head. */
 void bh_deliver_gap(struct bh_waiter *w, enum bh_gap why);
 /* Nothing, overloaded, its own position, come back in 2 to 10 s. */
 void bh_deliver_overloaded(struct bh_waiter *w);

@@ -60,6 +60,20 @@ bh_domain_get(struct bh_broker *b, struct bh_str name)
 
 /* ---- counting ---- */
 
+/* A reload may let channels hold more than when D was made. Once the last slot
+ * has stood for several sizes it goes on doing so. */
+static void
+make_room(struct bh_domain *d, uint32_t n)
+{
+    if (n < d->n_sizes || d->clipped) return;
+    uint32_t *more = bh_realloc(d->sizes, 2 * n * sizeof *more);
+    d->clipped = !more;
+    if (!more) return;
+    memset(more + d->n_sizes, 0, (2 * n - d->n_sizes) * sizeof *more);
+    d->sizes = more;
+    d->n_sizes = 2 * n;
+}
+
 static uint32_t
 size_slot(const struct bh_domain *d, uint32_t n)
 {
@@ -69,6 +83,7 @@ size_slot(const struct bh_domain *d, uint32_t n)
 void
 bh_domain_resize(struct bh_domain *d, uint32_t was, uint32_t n)
 {
+    make_room(d, n);
     if (was > 0) d->sizes[size_slot(d, was)]--;
     if (n > 0) d->sizes[size_slot(d, n)]++;
     d->v[BH_M_BUFFERED] += n;
@@ -138,6 +153,9 @@ report_broker(const struct bh_broker *b, uint64_t *v)
     v[BH_M_WAITERS_LIMIT] = b->max_waiters;
     v[BH_M_CHANNEL_LIMIT] = (uint64_t)b->conf->broker.waiters_per_channel;
     v[BH_M_USER_LIMIT] = (uint64_t)b->conf->broker.waiters_per_user;
+    v[BH_M_PUBLISHER_LIMIT] = (uint64_t)b->conf->limits.publisher_rate;
+    v[BH_M_ORG_LIMIT] = (uint64_t)b->conf->limits.org_rate;
+    v[BH_M_BODY_LIMIT] = (uint64_t)b->conf->limits.body_bytes;
     v[BH_M_BAD_MESSAGES] = b->stats.bad_messages;
     v[BH_M_WORKERS] = b->n_conns;
     v[BH_M_BROKER_HEAD] = (uint64_t)b->head;

@@ -19,9 +19,11 @@ struct bh_domain {
     struct bh_hist latency; /* ms */
     uint64_t latency_sum;
     struct bh_active active;
-    /* How many of its channels hold so many events; the last: or more. */
+    /* How many of its channels hold so many events; the last: or more, where
+     * there was no memory for more. */
     uint32_t *sizes;
     uint32_t n_sizes;
+    bool clipped;
 };
 
 /* Found or made. Never NULL: without memory for one of its own a domain is

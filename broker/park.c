@@ -38,6 +38,16 @@ beyond(struct bh_broker *b, int64_t cursor)
     return cursor > span.head;
 }
 
+/* Whether the cursor is none of this log. */
+static bool
+is_foreign(struct bh_broker *b, const struct bh_park *p)
+{
+    if (!p->has_cursor) return false;
+    return p->cursor_log.len != BH_LOG_ID_LEN ||
+           memcmp(p->cursor_log.p, b->log_id, BH_LOG_ID_LEN) != 0 ||
+           beyond(b, p->cursor_seq);
+}
+
 /* Set where the waiter stands; a gap where its events can't all be had. */
 static enum bh_gap
 judge(struct bh_broker *b, const struct bh_park *p, struct bh_channel *ch,
@@ -47,11 +57,8 @@ judge(struct bh_broker *b, const struct bh_park *p, struct bh_channel *ch,
         p->has_cursor ? p->cursor_seq : bh_memo_seq(b, bh_waiter_memo(w));
 
     w->since = ch->floor;
-    if (p->has_cursor && (p->cursor_log.len != BH_LOG_ID_LEN ||
-                          memcmp(p->cursor_log.p, b->log_id, BH_LOG_ID_LEN)))
-        return BH_GAP_LOG;
+    if (is_foreign(b, p)) return BH_GAP_LOG;
     if (seq < 0) return BH_GAP_NONE;
-    if (beyond(b, seq)) return BH_GAP_LOG;
     w->since = seq;
     return seq < ch->floor ? ask_log(b, p, ch, seq) : BH_GAP_NONE;
 }
@@ -104,7 +111,7 @@ answer_or_wait(struct bh_waiter *w, const struct bh_park *p, enum bh_gap gap)
 
     if (w->kind != BH_PARK_POLL) {
         if (overloaded(b, w))
-            bh_stream_overloaded(w);
+            bh_stream_overloaded(w, gap);
         else
             bh_stream_open(w, gap);
     } else if (gap != BH_GAP_NONE) {
@@ -132,6 +139,21 @@ attach(struct bh_waiter *w, const struct bh_park *p)
     if (ch) u = bh_user_get(&b->users, p->org, p->user);
     if (u) bh_waiter_attach(w, ch, u);
     return u != NULL;
+}
+
+/* There is no room for its channel. */
+static void
+turn_away(struct bh_waiter *w, const struct bh_park *p)
+{
+    enum bh_gap gap = is_foreign(w->broker, p) ? BH_GAP_LOG : BH_GAP_NONE;
+
+    w->since = p->has_cursor ? p->cursor_seq : w->broker->floor;
+    if (w->kind != BH_PARK_POLL)
+        bh_stream_overloaded(w, gap);
+    else if (gap != BH_GAP_NONE)
+        bh_deliver_gap(w, gap);
+    else
+        bh_deliver_overloaded(w);
 }
 
 static void
@@ -164,12 +186,10 @@ bh_park(struct bh_broker *b, const struct bh_park *p, int fd)
     ch = bh_channel_find(b, p->domain, p->org);
     u = bh_user_find(&b->users, p->org, p->user);
     if (ch && u) supersede(u, ch, p->client_id);
-    if (!attach(w, p)) {
-        w->since = p->has_cursor ? p->cursor_seq : b->floor;
-        bh_deliver_overloaded(w);
-        return;
-    }
-    answer_or_wait(w, p, judge(b, p, w->channel, w));
+    if (attach(w, p))
+        answer_or_wait(w, p, judge(b, p, w->channel, w));
+    else
+        turn_away(w, p);
 }
 
 void

@@ -183,13 +183,14 @@ bh_send_log(const struct bh_waiter *w, uint32_t events, const char *failure)
     struct bh_str p = bh_waiter_word(w, BH_W_PROPERTY);
     struct bh_str origin = bh_waiter_word(w, BH_W_ORIGIN);
     struct bh_str ua = bh_waiter_word(w, BH_W_UA);
+    struct bh_str id = bh_waiter_word(w, BH_W_REQUEST);
 
     if (!bh_log_wants(BH_INFO)) return;
     if (origin.len == 0) origin = (struct bh_str){"-", 1};
     bh_log(
         BH_INFO,
         "[%s][%s] orgId=%s userId=%s propertyId=%s events=%u "
-        "durationMs=%lld origin=%.*s ua=\"%.*s\"%s%s",
+        "durationMs=%lld origin=%.*s ua=\"%.*s\"%s%s%s%.*s",
         w->kind == BH_PARK_POLL ? "RealtimeSubscribe" : "RealtimeStream",
         failure ? "failure" : "completed",
         bh_log_field(org, sizeof org, u ? u->name : NULL, u ? u->org_len : 0),
@@ -198,5 +199,6 @@ bh_send_log(const struct bh_waiter *w, uint32_t events, const char *failure)
         p.len > 0 ? bh_log_field(property, sizeof property, p.p, p.len) : "all",
         events, (long long)(w->broker->now - w->started), (int)origin.len,
         origin.p, (int)ua.len, ua.p, failure ? " code=" : "",
-        failure ? failure : "");
+        failure ? failure : "", failure ? " id=" : "",
+        failure ? (int)id.len : 0, id.p);
 }

@@ -342,7 +342,7 @@ send_opening(struct bh_waiter *w, struct bh_buf *text, int retry_after,
 }
 
 void
-bh_stream_overloaded(struct bh_waiter *w)
+bh_stream_overloaded(struct bh_waiter *w, enum bh_gap gap)
 {
     struct bh_buf text = BH_BUF_INIT;
     struct bh_buf json = BH_BUF_INIT;
@@ -350,6 +350,9 @@ bh_stream_overloaded(struct bh_waiter *w)
 
     bh_waiter_count(w, overloaded, OVERLOADED, 1);
     put_retry(&text, w, s * 1000);
+    /* The cursor that follows would hide it from then on; with any other gap
+     * it is the client's own, which says as much the next time. */
+    if (gap == BH_GAP_LOG) put_gap(&text, w, gap);
     bh_buf_fmt(&json, "{\"retryAfterMs\":%u}", s * 1000);
     put_notice(&text, w, "overloaded", bh_buf_cstr(&json));
     bh_buf_fini(&json);
@@ -395,7 +398,7 @@ bh_stream_open(struct bh_waiter *w, enum bh_gap gap)
     }
     set_end(w);
     if (bh_waiter_park(w, next_tick(w)) < 0) {
-        bh_stream_overloaded(w);
+        bh_stream_overloaded(w, gap);
         return;
     }
     w->told = w->remembered ? -1 : w->since;

@@ -32,8 +32,9 @@ void bh_parts_fini(struct bh_parts *p);
 
 /* Attached and judged: begin with the head and what is owed. */
 void bh_stream_open(struct bh_waiter *w, enum bh_gap gap);
-/* Turned away at a limit, begun or not, attached or not. */
-void bh_stream_overloaded(struct bh_waiter *w);
+/* Turned away at a limit, begun or not, attached or not. Where GAP says that
+ * the cursor is another log's, that is told first. */
+void bh_stream_overloaded(struct bh_waiter *w, enum bh_gap gap);
 /* The channel has something new. */
 void bh_stream_deliver(struct bh_waiter *w, struct bh_parts *parts);
 /* Its timer: a heartbeat, or its end. */

@@ -2,6 +2,7 @@
 #include "control.h"
 
 #include <getopt.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
@@ -44,8 +45,9 @@ take_option(struct request *q, int option, const char *value)
     }
 }
 
+/* DENIED: so many have been ended already, or -1 where nobody was denied. */
 static int
-end(const struct bh_conf *conf, const struct request *q)
+end(const struct bh_conf *conf, const struct request *q, int64_t denied)
 {
     uint32_t n;
     int rc = bh_ctl_end(conf, &q->end, &n);
@@ -53,24 +55,51 @@ end(const struct bh_conf *conf, const struct request *q)
     if (rc == 0)
         fprintf(stderr, "bellhopctl: no broker runs at %s, so nothing waits\n",
                 conf->broker.socket);
+    if (rc == 0 && denied >= 0) return EX_OK;
     if (rc <= 0) return EX_UNAVAILABLE;
-    printf("%u waiting requests were ended\n", n);
+    printf("%" PRId64 " waiting requests were ended\n",
+           n + (denied > 0 ? denied : 0));
     return EX_OK;
 }
 
-/* Denied first, so that whoever is ended can't come back. */
-static int
-disconnect(const struct bh_conf *conf, const struct request *q)
+/* How many a broker, if there is one, has ended since they are denied. */
+static uint32_t
+end_denied(const struct bh_conf *conf)
 {
+    struct bh_buf text = BH_BUF_INIT, log = BH_BUF_INIT;
+    struct bh_reloaded done;
+    int rc = bh_ctl_reload(conf, BH_RELOAD_RULES, &done, &text, &log);
+
+    bh_buf_fini(&text);
+    bh_buf_fini(&log);
+    return rc > 0 ? done.ended : 0;
+}
+
+/* Before the end, so that whoever is ended can't come back. */
+static int
+deny(const struct bh_conf *conf, const struct request *q)
+{
+    char until[32];
     struct bh_denied d = {.kind = BH_DENIED_SUB,
                           .value = q->end.user,
                           .org = q->end.org,
                           .until =
                               q->for_s > 0 ? bh_wall_ms() + q->for_s * 1000 : 0,
                           .reason = {"disconnected", 12}};
-    int code = q->deny ? bh_ctl_deny(conf, &d) : EX_OK;
+    int code = bh_ctl_deny(conf, &d);
 
-    return code == EX_OK ? end(conf, q) : code;
+    if (code == EX_OK)
+        printf("denied until %s\n",
+               d.until > 0 ? bh_ctl_time(until, d.until) : "it is removed");
+    return code;
+}
+
+static int
+disconnect(const struct bh_conf *conf, const struct request *q)
+{
+    if (!q->deny) return end(conf, q, -1);
+    int code = deny(conf, q);
+    return code == EX_OK ? end(conf, q, end_denied(conf)) : code;
 }
 
 static int

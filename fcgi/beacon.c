@@ -193,6 +193,18 @@ read_entry(struct parse *p, const char *pointer, struct bh_beacon *b,
     b->data[b->data_len++] = '}';
 }
 
+/* The body was checked as if each entry stood in an envelope, the most that can
+ * lie around it. */
+static void
+check_depth(struct parse *p, const char *pointer, struct bh_str text)
+{
+    struct bh_json_error *e = &p->errors->v[0];
+
+    bh_buf_reset(&p->scratch);
+    p->failed = bh_json_check(&p->scratch, text, DEPTH, pointer, e);
+    if (p->failed == -EINVAL) p->errors->n = 1;
+}
+
 static void
 add_entry(struct parse *p, const char *pointer, struct bh_str text,
           struct bh_link *list)
@@ -204,6 +216,7 @@ add_entry(struct parse *p, const char *pointer, struct bh_str text,
         return;
     }
     bh_list_add(list, &b->link);
+    check_depth(p, pointer, text);
     read_entry(p, pointer, b, text);
 }
 

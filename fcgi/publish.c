@@ -73,6 +73,7 @@ parse(struct bh_call *call, struct publish *p, const struct bh_buf *body)
 static bool
 read_batch(struct bh_call *call, struct publish *p)
 {
+    size_t most = (size_t)call->setup->conf->limits.body_bytes;
     struct bh_buf body = BH_BUF_INIT;
     bool ok = false;
 
@@ -81,7 +82,7 @@ read_batch(struct bh_call *call, struct publish *p)
         bh_refuse(call, BH_UNSUPPORTED_MEDIA_TYPE, NULL);
         return false;
     }
-    enum bh_refusal no = bh_request_body(call->rq, &body, BH_BODY_MAX);
+    enum bh_refusal no = bh_request_body(call->rq, &body, most);
     if (no == BH_BAD_REQUEST)
         bh_refuse(call, no, "The body isn't as long as Content-Length says.");
     else if (no != BH_GRANTED)

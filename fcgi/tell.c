@@ -49,7 +49,7 @@ tell_realtime(const struct bh_call *call, const char *what, enum bh_level level,
 
     bh_log(level,
            "[%s][%s] orgId=%s userId=%s %s%s%sevents=%zu durationMs=%lld "
-           "origin=%s ua=\"%s\"%s%s",
+           "origin=%s ua=\"%s\"%s%s%s%s",
            what, no ? "failure" : "completed", org_of(&org, call),
            user_of(&user, call), publish ? "" : "propertyId=",
            publish         ? ""
@@ -57,7 +57,7 @@ tell_realtime(const struct bh_call *call, const char *what, enum bh_level level,
                            : "all",
            publish ? "" : " ", call->events, ms, field(&origin, rq->origin),
            word(&ua, rq->user_agent), no ? " code=" : "",
-           no ? bh_refusal_word(no) : "");
+           no ? bh_refusal_word(no) : "", no ? " id=" : "", no ? rq->id : "");
 }
 
 static void

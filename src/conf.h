@@ -58,6 +58,7 @@ struct bh_conf {
     struct { /* events a second and how many at once; a rate of 0: no limit */
         int publisher_rate, publisher_burst;
         int org_rate, org_burst;
+        int body_bytes; /* of a publish */
     } limits;
     struct {
         int rows, days;                  /* kept; no rows: nothing is stored */

@@ -169,6 +169,8 @@ const struct bh_option bh_option_table[] = {
     {"limits", "publisher_burst", INT(1, 10000000, 1), AT(limits.publisher_burst), .def = "200000"},
     {"limits", "org_events_per_second", INT(0, 1000000, 1), AT(limits.org_rate), .def = "10000"},
     {"limits", "org_burst", INT(1, 10000000, 1), AT(limits.org_burst), .def = "100000"},
+    /* From one event of full size to BH_BODY_MAX. */
+    {"limits", "body_kilobytes", INT(65, 32002, 1024), AT(limits.body_bytes), .def = "32002"},
 
     {"telemetry", "rows", INT(0, 100000000, 1), AT(telemetry.rows), .def = "100000"},
     {"telemetry", "keep_days", INT(1, 3650, 1), AT(telemetry.days), .def = "30"},

@@ -77,6 +77,13 @@
       "bellhop_channel_waiters_limit", "", "The same for one org")             \
     X(USER_LIMIT, GAUGE, "limits.waiters_per_user",                            \
       "bellhop_user_waiters_limit", "", "The same for one user")               \
+    X(PUBLISHER_LIMIT, GAUGE, "limits.publisher_events_per_second",            \
+      "bellhop_publisher_events_limit", "",                                    \
+      "Events a second that one publisher may send; 0 is no limit")            \
+    X(ORG_LIMIT, GAUGE, "limits.org_events_per_second",                        \
+      "bellhop_org_events_limit", "", "The same for one org, by whoever")      \
+    X(BODY_LIMIT, GAUGE, "limits.body_bytes", "bellhop_body_bytes_limit", "",  \
+      "Bytes of a publish at most")                                            \
     X(BAD_MESSAGES, COUNTER, "broker.bad_messages_total",                      \
       "bellhop_bad_messages_total", "",                                        \
       "Messages that the broker refused: worker and broker of two builds")     \

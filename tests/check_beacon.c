@@ -56,6 +56,11 @@ static const struct {
     /* An unknown type stays to be seen. */
     {"{\"a\":1,\"eventType\":\"Gap\",\"domain\":\"tasks\"}",
      "other tasks -1 - - {\"a\":1,\"eventType\":\"Gap\"}|"},
+    /* As deep as may be, whatever lies around it. */
+    {"{" ONE ",\"a\":[[[[[[[1]]]]]]]}",
+     "gap tasks -1 - - {\"a\":[[[[[[[1]]]]]]]}|"},
+    {"{\"events\":[{" ONE ",\"a\":[[[[[[[1]]]]]]]}]}",
+     "gap tasks -1 - - {\"a\":[[[[[[[1]]]]]]]}|"},
 };
 
 static const char *
@@ -116,6 +121,8 @@ static const struct {
     {"{" ONE ",\"tabId\":{}}", "/tabId", "string"},
     {"{" ONE ",\"a\":\"\xff\"}", "/a", ""},
     {"{" ONE ",\"a\":[[[[[[[[[[[1]]]]]]]]]]]}", "", ""},
+    {"{" ONE ",\"a\":[[[[[[[[1]]]]]]]]}", "", ""},
+    {"[{" ONE ",\"a\":[[[[[[[[1]]]]]]]]}]", "", ""},
 };
 
 START_TEST(test_bad)

@@ -118,6 +118,7 @@ START_TEST(defaults)
     ck_assert_int_eq(c->worker.threads, 8);
     ck_assert_int_eq(c->worker.io_timeout_ms, 30000);
     ck_assert_int_eq(c->worker.refusals_kept, 10000);
+    ck_assert_int_ge(c->limits.body_bytes, BH_BODY_MAX);
     ck_assert_ptr_null(c->token.issuer);
     ck_assert_ptr_null(c->token.audience);
     ck_assert_int_eq(c->token.leeway_s, 30);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "broker/control.h"
+#include "broker/domain.h"
 #include "brokerkit.h"
 #include "log.h"
 #include "suites.h"
@@ -303,6 +304,45 @@ START_TEST(all_of_it_takes_effect)
     ck_assert_uint_eq(ended, 1);
     kit_turn(&k);
     was(b, 404, "not_found");
+    /* And for those whom a worker hands over that hasn't heard of it yet. Later
+     * it may know of a newer file. */
+    was(poll_of("rooms", "o1", "u1"), 404, "not_found");
+    waits(poll_of("tasks", "o1", "u1"));
+    kit_sleep(&k, 2000);
+    kit_turn(&k);
+    waits(poll_of("rooms", "o1", "u1"));
+    bh_buf_fini(&text);
+}
+END_TEST
+
+/* How many events of the org that has most are in memory, as the metrics say.
+ */
+static uint64_t
+most_in_memory(void)
+{
+    static struct bh_report r;
+
+    bh_domains_report(&k.b, &r);
+    return bh_report_domain(&r, str("tasks"))->v[BH_M_BUFFERED_MAX];
+}
+
+START_TEST(a_larger_buffer_is_told_in_full)
+{
+    struct bh_buf text = BH_BUF_INIT;
+    uint32_t ended;
+
+    kit_publish(&k, 300, NULL);
+    kit_turn(&k);
+    ck_assert_uint_eq(most_in_memory(), 200);
+    configure("log { path = \"log.db\" }\n"
+              "broker { buffer_events = 1000 } domain \"tasks\" { }\n");
+    ck_assert(bh_control_reload(&k.b, &text, &ended));
+    kit_publish(&k, 700, NULL);
+    kit_turn(&k);
+    ck_assert_uint_eq(most_in_memory(), 900);
+    kit_sleep(&k, 30000);
+    kit_turn(&k);
+    ck_assert_uint_eq(most_in_memory(), 0);
     bh_buf_fini(&text);
 }
 END_TEST
@@ -323,6 +363,7 @@ check_control(void)
     tcase_add_test(t, level_follows_the_page);
     tcase_add_test(t, a_mistake_changes_nothing);
     tcase_add_test(t, all_of_it_takes_effect);
+    tcase_add_test(t, a_larger_buffer_is_told_in_full);
     suite_add_tcase(s, t);
     return s;
 }

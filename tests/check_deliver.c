@@ -254,6 +254,41 @@ START_TEST(overloaded_keeps_the_position)
 }
 END_TEST
 
+/* Its number means nothing in this log, whose name the answer's cursor bears.
+ */
+START_TEST(no_room_for_a_cursor_of_another_log)
+{
+    static const enum bh_park_kind kinds[] = {BH_PARK_POLL, BH_PARK_STREAM};
+    struct bh_park p;
+    int fd;
+
+    kit_open(&k, "channels = 1");
+    kit_publish(&k, 5, NULL);
+    kit_turn(&k);
+    p = kit_park(&k);
+    kit_cursor(&k, &p, 5);
+    fd = kit_send(&k, &p);
+    p.org = (struct bh_str){"o2", 2};
+    for (size_t i = 0; i < bh_countof(kinds); i++) {
+        p.kind = (uint8_t)kinds[i];
+        kit_cursor(&k, &p, 99); /* of a future that a restore took back */
+        struct kit_answer a = kit_read(kit_send(&k, &p));
+        ck_assert_ptr_nonnull(strstr(a.body, "{\"reason\":\"log\"}"));
+        free(a.body);
+        kit_cursor(&k, &p, 2);
+        p.cursor_log = (struct bh_str){"0123456789abcdef", 16};
+        a = kit_read(kit_send(&k, &p));
+        ck_assert_ptr_nonnull(strstr(a.body, "{\"reason\":\"log\"}"));
+        ck_assert_ptr_null(strstr(a.body, "-2"));
+        free(a.body);
+    }
+    kit_watch(&k);
+    close(fd);
+    kit_turn(&k);
+    kit_close(&k);
+}
+END_TEST
+
 START_TEST(no_room_for_another_channel)
 {
     struct bh_park p;
@@ -496,6 +531,7 @@ check_deliver(void)
     tcase_add_test(t, one_body_for_many);
     tcase_add_test(t, limits_turn_away);
     tcase_add_test(t, overloaded_keeps_the_position);
+    tcase_add_test(t, no_room_for_a_cursor_of_another_log);
     tcase_add_test(t, no_room_for_another_channel);
     tcase_add_test(t, buffer_bytes_are_bounded);
     tcase_add_test(t, slow_reader_gets_it_all);

@@ -176,8 +176,9 @@ START_TEST(ping_pong)
 }
 END_TEST
 
+/* Hand over a request of USER's; returns the web server's end. */
 static int
-park_by(int fd, const char *user)
+send_park(int fd, const char *user)
 {
     struct bh_park p = kit_park(&k);
     struct bh_buf b = BH_BUF_INIT;
@@ -191,9 +192,41 @@ park_by(int fd, const char *user)
     ck_assert_int_eq(bh_sock_send(fd, b.p, b.len, pair[0], MSG_DONTWAIT), 0);
     bh_buf_fini(&b);
     close(pair[0]);
-    turn();
     return pair[1];
 }
+
+static int
+park_by(int fd, const char *user)
+{
+    int poll = send_park(fd, user);
+
+    turn();
+    return poll;
+}
+
+/* More than are served in one turn: a worker that has handed a request over
+ * doesn't know that nobody took it. */
+START_TEST(what_was_handed_over_is_answered_at_the_end)
+{
+    enum { N = 100 };
+    int worker = dial(), polls[N];
+    char user[16];
+
+    for (int i = 0; i < N; i++) {
+        snprintf(user, sizeof user, "u%d", i);
+        polls[i] = send_park(worker, user);
+    }
+    bh_broker_drain(&k.b);
+    for (int i = 0; i < N; i++) {
+        struct kit_answer a = kit_read(polls[i]);
+
+        ck_assert_int_eq(a.status, 200);
+        ck_assert_ptr_nonnull(strstr(a.head, "Retry-After: "));
+        free(a.body);
+    }
+    close(worker);
+}
+END_TEST
 
 START_TEST(note_tells_how_many_were_woken)
 {
@@ -321,6 +354,7 @@ check_ops(void)
     tcase_add_test(t, nonsense_is_refused);
     tcase_add_test(t, message_that_is_too_long);
     tcase_add_test(t, ping_pong);
+    tcase_add_test(t, what_was_handed_over_is_answered_at_the_end);
     tcase_add_test(t, note_tells_how_many_were_woken);
     tcase_add_test(t, note_for_rows_that_never_come);
     tcase_add_test(t, worker_dies_with_a_note_out);

@@ -558,6 +558,39 @@ START_TEST(overloaded)
 }
 END_TEST
 
+/* The cursor that it is sent away with mustn't hide that its own is another
+ * log's. */
+START_TEST(overloaded_with_a_gap)
+{
+    struct bh_park p;
+    struct view v[3];
+    const char *text;
+
+    kit_close(&k);
+    kit_open(&k, "waiters_per_user = 1");
+    kit_publish(&k, 300, NULL);
+    kit_turn(&k);
+    p = stream(BH_PARK_STREAM);
+    v[0] = watch(&p);
+    kit_cursor(&k, &p, 1);
+    p.cursor_log = (struct bh_str){"0123456789abcdef", 16};
+    v[1] = watch(&p);
+    text = news(&v[1]);
+    expect(text, "event: gap\nid: ");
+    expect(text, "data: {\"reason\":\"log\"}\n\nevent: overloaded\n");
+    expect_id(strstr(text, "event: overloaded"), 300);
+    kit_cursor(&k, &p, 1);
+    p.kind = BH_PARK_NDJSON;
+    v[2] = watch(&p);
+    text = news(&v[2]); /* with its own, it hears of what it missed next time */
+    ck_assert_int_eq(count(text, "gap"), 0);
+    expect(text, "-1\"}\n");
+    ck_assert_uint_eq(k.b.stats.overloaded, 2);
+    ck_assert_uint_eq(k.b.stats.gaps, 1);
+    for (int i = 0; i < 3; i++) leave(&v[i]);
+}
+END_TEST
+
 START_TEST(the_broker_leaves)
 {
     struct bh_park p = stream(BH_PARK_STREAM);
@@ -654,6 +687,7 @@ check_stream(void)
     tcase_add_test(t, ended_while_its_socket_is_full);
     tcase_add_test(t, gone_and_forgotten);
     tcase_add_test(t, overloaded);
+    tcase_add_test(t, overloaded_with_a_gap);
     tcase_add_test(t, the_broker_leaves);
     tcase_add_test(t, kinds_side_by_side);
     tcase_add_test(t, without_a_cursor_it_is_remembered);

@@ -76,6 +76,7 @@ test('every figure that Bellhop tells is on the dashboard, or is left out for a 
     bellhop_subscribes_total: 'what becomes of them is shown',
     bellhop_events_expired_total: 'leaving memory by age is as it should be',
     bellhop_channel_waiters_limit: 'a constant', bellhop_user_waiters_limit: 'a constant',
+    bellhop_publisher_events_limit: 'a constant', bellhop_org_events_limit: 'a constant', bellhop_body_bytes_limit: 'a constant',
     bellhop_bad_messages_total: 'an alert says so', bellhop_publish_requests_total: 'their events are shown',
     bellhop_broker_connections: 'constant', bellhop_broker_last_seq: 'the lag is shown', bellhop_log_last_seq: 'the rows are shown',
   };

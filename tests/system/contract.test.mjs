@@ -14,11 +14,16 @@ const ids = (events) => events.map(({ eventId }) => eventId);
 const place = (cursor) => Number(cursor.split('-')[1]);
 
 // What takes its time begins here, and is looked at in the end.
+let timing = 0;
 async function timed(promise) {
   const begun = performance.now();
+  timing++;
   const result = await promise;
+  timing--;
   return { result, ms: performance.now() - begun };
 }
+// The broker holds N beside these, which may end at any time.
+const waiters = (n) => waitFor(() => `${n} waiters; there are ${stack.parked()}, ${timing} of them timed`, () => stack.parked() === timing + n);
 const idle = range(3).map((i) => timed(stack.poll({ org: 'org-idle', sub: `idle-${i}` })));
 const streams = range(3).map((i) => {
   const s = new EventSubscriber(stack, { org: 'org-idle', sub: `stream-${i}`, cursor: null });
@@ -140,9 +145,8 @@ stack.test('wait=0 answers at once, and wait is the whole wait', async () => {
 stack.test('20 waiters of a user; the next is told to come again, another user is not', async () => {
   const org = stack.org();
   const cursor = await stack.cursor({ org });
-  const others = stack.parked();
   const polls = range(20).map(() => stack.poll({ org, cursor }));
-  await stack.waiters(others + 20);
+  await waiters(20);
   const over = await stack.poll({ org, cursor });
   assert.deepEqual([over.status, over.json], [200, { events: [], cursor, gap: null, overloaded: true }]);
   const after = Number(over.headers['retry-after']);
@@ -151,7 +155,7 @@ stack.test('20 waiters of a user; the next is told to come again, another user i
   const { overloaded } = lines.text.split('\n').filter(Boolean).map(JSON.parse).find((line) => line.overloaded);
   assert.ok(overloaded.retryAfterMs >= 2000 && overloaded.retryAfterMs <= 10_000);
   const beside = stack.poll({ org, cursor, sub: 'another' });
-  await stack.waiters(others + 21);
+  await waiters(21);
   assert.equal((await stack.store(event(org)))[0].woken, 21);
   for (const { json } of [...await Promise.all(polls), await beside]) assert.deepEqual([json.events.length, json.overloaded], [1, undefined]);
 });
@@ -159,11 +163,10 @@ stack.test('20 waiters of a user; the next is told to come again, another user i
 stack.test('X-Client-Id: a stream ends a poll and a poll a stream; another domain is another channel', async () => {
   const org = stack.org();
   const token = stack.token({ org });
-  const others = stack.parked();
   const name = { 'x-client-id': 'tab-1' };
   const elsewhere = stack.request('/rooms/realtime/subscribe?wait=20', { token, headers: name });
   const poll = stack.poll({ token, clientId: 'tab-1' });
-  await stack.waiters(others + 2);
+  await waiters(2);
   const s = new EventSubscriber(stack, { org, headers: name });
   const over = s.once();
   const superseded = await poll;
@@ -172,7 +175,7 @@ stack.test('X-Client-Id: a stream ends a poll and a poll a stream; another domai
   const again = stack.poll({ token, clientId: 'tab-1', wait: 20 });
   await over;
   assert.deepEqual(s.notices, [{ type: 'superseded', code: 'superseded' }]);
-  await stack.waiters(others + 2);
+  await waiters(2);
   await stack.store(event(org));
   assert.equal((await again).json.events.length, 1);
   await stack.request('/rooms/realtime/publish', { method: 'POST', token: stack.publisher, body: JSON.stringify(event(org)), headers: { 'content-type': 'application/json' } });
@@ -182,8 +185,7 @@ stack.test('X-Client-Id: a stream ends a poll and a poll a stream; another domai
 stack.test('a lone event isn\'t held; a burst of 50 costs a few polls', async (t) => {
   const org = stack.org();
   const s = new Subscriber(stack, { org, cursor: await stack.cursor({ org }) }).start();
-  const others = stack.parked();
-  await stack.waiters(others + 1).catch(() => {}); // it may have been among the others
+  await waiters(1);
   const { ms } = await timed((async () => {
     const storing = [];
     for (let i = 0; i < 50; i++) {
@@ -375,6 +377,14 @@ stack.test('a line for each poll, as the playbook has it', async () => {
   await stack.poll({ org, sub: forged, propertyId: forged, wait: 0, headers: { origin: forged, 'user-agent': 'a" b="c' } });
   const line = await waitFor('its line', () => text().split('\n').find((each) => each.includes('userId=x')));
   assert.match(line, /userId=x\\x20events=99 propertyId=x\\x20events=99 events=2 durationMs=\d+ origin=x\\x20events=99 ua="a\\x22 b=\\x22c"$/);
+
+  // What failed is found by its X-Request-ID.
+  const older = stack.poll({ org, sub: 'bert', clientId: 'tab-1', cursor: await stack.cursor({ org }), headers: { 'x-request-id': 'older-1' } });
+  await waiters(1);
+  await stack.poll({ org, sub: 'bert', clientId: 'tab-1', wait: 0 });
+  assert.equal((await older).status, 409);
+  const failed = await waitFor('its line', () => text().split('\n').find((each) => each.includes('code=superseded id=older-1')));
+  assert.match(failed, /\[RealtimeSubscribe\]\[failure\] .* code=superseded id=older-1$/);
 });
 
 // ---- a domain that the environment has switched off ----

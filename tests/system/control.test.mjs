@@ -109,9 +109,16 @@ stack.test('disconnect --deny: ended, and kept out', async () => {
   const org = stack.org();
   const poll = stack.poll({ org, sub: 'eve' });
   await stack.waiters(1);
-  assert.match(await done('disconnect', '--org', org, '--user', 'eve', '--deny=1h'), /ended/);
+  assert.match(await done('disconnect', '--org', org, '--user', 'eve', '--deny=1h'), /^denied until 20.*Z\n1 waiting requests were ended\n$/);
   is(await poll, 401, 'token_invalid');
   is(await stack.poll({ org, sub: 'eve', wait: 0, at: 1 }), 401, 'token_invalid');
+  // Denied is denied, though there is nobody to end.
+  await stack.kill('broker', 'SIGTERM');
+  assert.match(await done('disconnect', '--org', org, '--user', 'adam', '--deny'), /^denied until it is removed\n$/);
+  stack.spawn('broker');
+  await stack.healthy();
+  is(await stack.poll({ org, sub: 'adam', wait: 0, at: 1 }), 401, 'token_invalid');
+  await done('deny', 'remove', '--sub', 'adam', '--org', org);
   await done('deny', 'remove', '--sub', 'eve', '--org', org);
 });
 
@@ -327,12 +334,12 @@ stack.test('lines of publishes and of refused subscribes; nothing from outside c
   const org = stack.org();
   const forged = 'x" code=none';
   await stack.store([event(org), event(org)], { headers: { origin: 'http://localhost:5173', 'user-agent': 'ua "quoted"' } });
-  await stack.publish('{', { token: stack.publisher });
+  await stack.publish('{', { token: stack.publisher, headers: { 'x-request-id': 'broken-1' } });
   await stack.poll({ token: stack.token({ org, sub: forged, properties: [] }), propertyId: 'p', at: 0 });
   await waitFor('the lines', () => /RealtimeSubscribe.*code=forbidden/.test(log('worker0')));
   const text = log('worker0');
   assert.match(text, new RegExp(`info: \\[RealtimePublish\\]\\[completed\\] orgId=${org} userId=backend events=2 durationMs=\\d+ origin=http://localhost:5173 ua="ua \\\\x22quoted\\\\x22"`));
-  assert.match(text, /\[RealtimePublish\]\[failure\] orgId=- userId=backend events=0 durationMs=\d+ origin=\S+ ua="[^"]*" code=invalid_event/);
+  assert.match(text, /\[RealtimePublish\]\[failure\] orgId=- userId=backend events=0 durationMs=\d+ origin=\S+ ua="[^"]*" code=invalid_event id=broken-1$/m);
   assert.match(text, new RegExp(`\\[RealtimeSubscribe\\]\\[failure\\] orgId=${org} userId=x\\\\x22\\\\x20code=none propertyId=p events=0 .* code=forbidden`));
 });
 

@@ -5,7 +5,7 @@ import { event, Stack } from '../lib/stack.mjs';
 import { range, waitFor } from '../lib/wait.mjs';
 
 // Slow enough that nothing comes in by the way, however slow the machine.
-const limits = { publisher_events_per_second: 2, publisher_burst: 100, org_events_per_second: 1, org_burst: 40 };
+const limits = { publisher_events_per_second: 2, publisher_burst: 100, org_events_per_second: 1, org_burst: 40, body_kilobytes: 200 };
 const stack = await Stack.forFile({ conf: { limits }, lanes: 2 });
 let subjects = 0;
 const publisher = () => stack.token({ sub: `publisher-${++subjects}`, scope: 'realtime:publish' });
@@ -86,6 +86,21 @@ stack.test('who is told to wait and doesn\'t is refused unread; others of other 
   });
   const same = stack.token({ sub: 'impatient', org: stack.org(), scope: 'realtime:publish' });
   assert.equal((await stack.publish('{', { token: same })).status, 422);
+});
+
+stack.test('a body: one byte too many, and nothing of it is stored', async () => {
+  const [org, token] = [stack.org(), publisher()];
+  const text = JSON.stringify({ events: batch(4, org) });
+  const tooLarge = await stack.publish(text.padEnd(200 * 1024 + 1), { token });
+  assert.deepEqual([tooLarge.status, tooLarge.json.code], [413, 'too_large']);
+  assert.equal(rows(org), 0);
+  await stack.store(text.padEnd(200 * 1024), { token });
+  assert.equal(rows(org), 4);
+});
+
+stack.test('the metrics say what the limits are', async () => {
+  const { json } = await stack.request('/tasks/realtime/metrics', { token: stack.token({ scope: 'realtime:metrics' }) });
+  assert.deepEqual([json.limits.publisher_events_per_second, json.limits.org_events_per_second, json.limits.body_bytes], [2, 1, 200 * 1024]);
 });
 
 stack.test('reread by SIGHUP; 0 is no limit', async () => {

@@ -466,7 +466,7 @@ go_on(struct bh_waiter *w)
         bh_send_forget(w);
         rc = bh_waiter_await(w, EPOLLIN | EPOLLRDHUP);
         if (rc == 0)
-            feed(w, &parts);
+            bh_stream_deliver(w, &parts);
         else
             lose(w);
     } else {

@@ -243,10 +243,14 @@ record(struct bh_call *call)
         bh_writer_record(call->worker->writer, &r, conf->worker.refusals_kept);
 }
 
+/* Of its publisher's making, and the token good: one that was revoked isn't,
+ * though its claims have been read. */
 static bool
-is_clients_fault(enum bh_refusal r)
+is_for_record(enum bh_refusal r)
 {
-    return r != BH_GRANTED && bh_refusal_status(r) < 500;
+    int status = bh_refusal_status(r);
+
+    return status != 401 && status < 500;
 }
 
 static void
@@ -270,7 +274,7 @@ bh_route_end(struct bh_call *call)
     if (no == BH_GRANTED) return;
     bh_count_refused(no);
     if (call->route != NULL && call->route->recorded && call->claims != NULL &&
-        is_clients_fault(no))
+        is_for_record(no))
         record(call);
 }
 

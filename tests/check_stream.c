@@ -524,6 +524,29 @@ START_TEST(ended_while_its_socket_is_full)
 }
 END_TEST
 
+/* Room in its socket and the end of its token are seen in the same turn. */
+START_TEST(no_event_after_the_end_of_a_token)
+{
+    struct bh_park p = stream(BH_PARK_STREAM);
+    struct view v;
+    const char *text;
+
+    p.expires_ms = k.wall + 30000;
+    v = watch(&p);
+    fill(&v);
+    while (take(&v, SIZE_MAX)) continue;
+    bh_buf_reset(&v.text);
+    kit_sleep(&k, 30000);
+    kit_turn(&k);
+    ck_assert_uint_eq(k.b.n_waiters, 0);
+    text = news(&v);
+    expect(text, "event: token_expired\n");
+    ck_assert_ptr_null(strstr(text, "event: gap\n"));
+    ck_assert(v.ended);
+    leave(&v);
+}
+END_TEST
+
 START_TEST(gone_and_forgotten)
 {
     struct bh_park p = stream(BH_PARK_STREAM);
@@ -685,6 +708,7 @@ check_stream(void)
     tcase_add_test(t, one_that_reads_nothing_is_given_up);
     tcase_add_test(t, one_that_reads_little_is_kept);
     tcase_add_test(t, ended_while_its_socket_is_full);
+    tcase_add_test(t, no_event_after_the_end_of_a_token);
     tcase_add_test(t, gone_and_forgotten);
     tcase_add_test(t, overloaded);
     tcase_add_test(t, overloaded_with_a_gap);

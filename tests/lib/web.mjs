@@ -41,7 +41,7 @@ Listen 127.0.0.1:${lane.port}
 DocumentRoot "htdocs"
 ErrorLog /dev/stderr
 ${['mpm_event', 'authz_core', 'env', 'reqtimeout', ...module].map((name) => `LoadModule ${name}_module /usr/lib/apache2/modules/mod_${name}.so\n`).join('')}
-ServerLimit 2
+ServerLimit 4
 StartServers 2
 ThreadLimit 512
 ThreadsPerChild 512

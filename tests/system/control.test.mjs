@@ -105,6 +105,19 @@ stack.test('deny: one token by its jti, until its time is over', async () => {
   assert.equal(await done('deny', 'list'), '');
 });
 
+stack.test('a publish with a revoked token is counted, not put on record', async () => {
+  const token = stack.token({ sub: 'oscar', scope: 'realtime:publish', claims: { jti: 't-3' } });
+  const tell = (id) => stack.publish('{', { token, headers: { 'x-request-id': id } });
+  await done('deny', 'add', '--jti', 't-3');
+  is(await tell('record-revoked'), 401, 'token_invalid');
+  await done('deny', 'remove', '--jti', 't-3');
+  await waitFor('the refusal on record', async () => {
+    is(await tell('record-good'), 422, 'invalid_event');
+    return stack.query("SELECT 1 FROM refusals WHERE request_id = 'record-good'").length > 0;
+  }, { every: 200 });
+  assert.deepEqual(stack.query("SELECT 1 FROM refusals WHERE request_id = 'record-revoked'"), []);
+});
+
 stack.test('disconnect --deny: ended, and kept out', async () => {
   const org = stack.org();
   const poll = stack.poll({ org, sub: 'eve' });

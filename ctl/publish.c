@@ -383,7 +383,7 @@ work(const struct order *o, const struct bh_conf *conf)
     if (w.stored + w.duplicates > 0) report(&w);
     if (w.broker >= 0) close(w.broker);
     bh_store_close(w.s);
-    return code == EX_OK && fflush(stdout) != 0 ? EX_IOERR : code;
+    return code;
 }
 
 static const struct option longs[] = {

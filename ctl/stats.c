@@ -149,8 +149,7 @@ show(const struct bh_conf *conf, const struct wish *w)
         if (w->every > 0 && isatty(STDOUT_FILENO))
             fputs("\033[H\033[J", stdout);
         print(r, w);
-        if (fflush(stdout) != 0) code = EX_IOERR;
-        if (w->every == 0 || code != EX_OK) break;
+        if (!bh_ctl_flush() || w->every == 0) break;
         nanosleep(&(struct timespec){w->every, 0}, NULL);
         code = fill(r, conf);
     }

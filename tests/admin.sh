@@ -111,6 +111,14 @@ expect 0 "csv" "$ctl" log --csv -n 1 --org org-3
 says out 'seq,stored,domain,org,property,type,id,body' "csv has a heading"
 says out '{""eventId"":""n-' "csv doubles quotes"
 grep -q "$(printf '\033')" "$dir/out" && fail "colours in a file"
+for form in '' --json --csv; do
+    # shellcheck disable=SC2086
+    "$ctl" log -n 1000 $form >/dev/full 2>"$dir/err"
+    [ $? -eq 74 ] || fail "log $form onto a full disk"
+    says err "could be printed" "log $form says that not all was printed"
+    (trap '' PIPE && { "$ctl" log -n 1000 $form 2>"$dir/err"; echo $? >"$dir/out"; } | head -n 1 >/dev/null)
+    says out 0 "a reader who has left is no failure"
+done
 
 # ---- the examples, and how each view is gone about ----
 "$ctl" summarize --quiet || fail "summarize"
@@ -153,12 +161,32 @@ done
 expect 0 backup "$ctl" backup "$dir/b.db"
 expect 73 "backup over a file" "$ctl" backup "$dir/b.db"
 expect 0 "backup over a file by force" "$ctl" backup --force "$dir/b.db"
+ln -s log.db "$dir/linked"
+ln "$dir/b.db" "$dir/another"
+for own in log.db log.db-wal log.db-shm log.db.lock linked; do
+    expect 73 "backup over the log's $own" "$ctl" backup --force "$dir/$own"
+    says err "is the log's own" "backup over the log's $own"
+done
+: >"$dir/another.part"
+expect 74 "backup beside one that was stopped" "$ctl" backup --force "$dir/another"
+says err "then remove it" "what was left says what to do"
+[ "$(id -u)" = 0 ] && {
+    # What root lays is for those whose folder it is.
+    mkdir "$dir/theirs" && cp "$dir/k" "$dir/conf" "$dir/theirs" && chown nobody "$dir/theirs"
+    owners() { stat -c '%U' "$dir"/theirs/log.db* | sort -u | paste -sd' '; }
+    BELLHOP_CONF=$dir/theirs/conf expect 0 "publish into a new log" "$ctl" publish -d tasks -o o -t T
+    [ "$(owners)" = nobody ] || fail "a log that root has laid is of $(owners)"
+    rm "$dir"/theirs/log.db*
+    BELLHOP_CONF=$dir/theirs/conf expect 0 "restore where no log is" "$ctl" restore "$dir/b.db"
+    [ "$(owners)" = nobody ] || fail "a log that root has restored is of $(owners)"
+}
 expect 0 verify "$ctl" verify
 expect 0 "verify a backup" "$ctl" verify -q "$dir/b.db"
 lines 0 "a good backup, quietly"
 head -c 9000 /dev/urandom >"$dir/noise"
 expect 66 "verify noise" "$ctl" verify "$dir/noise"
 expect 65 "restore noise" "$ctl" restore "$dir/noise"
+expect 66 "restore nothing" "$ctl" restore "$dir/nothing"
 cp "$dir/b.db" "$dir/bad.db"
 sqlite3 "$dir/bad.db" "UPDATE events SET org_id = 'x' WHERE seq = 3"
 expect 65 "verify finds a row that lies" "$ctl" verify "$dir/bad.db"

@@ -212,8 +212,11 @@ keep(void *arg, struct bh_made_key *k)
 
     if (o->code != EX_OK) return;
     if (!is_plain(kid)) {
-        fprintf(stderr, "bellhopctl: a key here has no plain name; give it one "
-                        "with --kid\n");
+        fprintf(stderr,
+                "bellhopctl: a key's name has letters, digits, '.', '_' and "
+                "'-' only; %s\n",
+                o->kid == NULL ? "give this one another with --kid"
+                               : "choose another");
         o->code = EX_USAGE;
         return;
     }

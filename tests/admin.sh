@@ -81,6 +81,12 @@ done
 expect 65 "a payload that is no JSON" "$ctl" publish -d tasks -o o -t T --payload '{"a":}'
 expect 65 "another body" "$ctl" publish -d tasks -o hotel-1 -t Other -i e-0
 expect 66 "no such file" "$ctl" publish -d tasks "$dir/none"
+expect 65 "a payload that ends too early" "$ctl" publish -d tasks -o o -t T --payload '{'
+says err "bellhopctl: as a whole: " "a mistake of the whole text"
+"$ctl" domain disable tasks >/dev/null
+expect 69 "publish into a domain that is switched off" "$ctl" publish -d tasks -o o -t T
+says err "bellhopctl domain enable tasks" "it says how to switch it on"
+"$ctl" domain enable tasks >/dev/null
 i=0
 while [ $i -lt 1200 ]; do
     echo "{\"eventId\":\"n-$i\",\"eventType\":\"Many\",\"timestamp\":$i,\"orgId\":\"org-$((i % 7))\",\"propertyId\":\"p\",\"payload\":{\"n\":$i}}"
@@ -247,6 +253,7 @@ expect 0 "keys new secret" "$ctl" keys new secret --alg HS512 --add
 expect 73 "keys new twice" "$ctl" keys new ec
 expect 64 "keys new, unknown algorithm" "$ctl" keys new x --alg none
 expect 64 "keys new, a name that is no file's" "$ctl" keys new ../x
+says err "letters, digits" "it says what a name may be"
 for kid in ec rsa secret; do expect 0 "token of $kid" "$ctl" token --sub u --kid $kid; done
 find "$dir/keys" -type f ! -perm 600 | grep . && fail "a key file is open to others"
 mkdir -m 2750 "$dir/shared" && chmod g+s "$dir/shared"

@@ -40,7 +40,11 @@ tell(const char *path, const char *aside, bool had_one, int64_t events)
         "second.\n"
         "Every client is told by a gap (log) to fetch its data anew. What was "
         "published\n"
-        "after the backup is not in it: let publishers send that again.\n");
+        "after the backup is not in it: let publishers send that again. Holds, "
+        "denied tokens\n"
+        "and switched domains are the backup's, too: bellhopctl hold list, "
+        "deny list,\n"
+        "domain list.\n");
 }
 
 static int
@@ -93,6 +97,10 @@ const struct bh_command bh_cmd_restore = {
     "is new, a client whose cursor lies in the lost future is told to fetch "
     "its data\n"
     "anew, and is never given other events under numbers that it knows.\n"
+    "\n"
+    "Holds, denied tokens and switched domains go back to what they were then: "
+    "note\n"
+    "what hold list, deny list and domain list say before, and set it again.\n"
     "\n"
     "Example:\n"
     "  bellhopctl restore /var/backups/events-2026-11-23.db\n",

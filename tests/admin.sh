@@ -199,6 +199,7 @@ expect 65 "verify finds a row that lies" "$ctl" verify "$dir/bad.db"
 says out "1 event(s) whose body" "verify says what is wrong"
 was=$(sql "SELECT log_id FROM log")
 expect 0 restore "$ctl" restore "$dir/b.db"
+says out "deny list" "restore says what else goes back"
 [ "$(sql "SELECT log_id FROM log")" != "$was" ] || fail "a restored log needs another name"
 [ "$(sql "SELECT count(*) FROM events")" = 1202 ] || fail "events are missing after the restore"
 

@@ -101,6 +101,11 @@ printf '{"events":[%s,\n%s]}' "$(sed -n 1p "$dir/many")" "$(sed -n 2p "$dir/many
 expect 0 "publish an envelope" "$ctl" publish -d tasks -q "$dir/envelope"
 says err "2 duplicates" "an envelope is one batch"
 
+# ---- stats, with the broker away ----
+expect 0 "stats as JSON" "$ctl" stats --json
+says out '[{"domain":"tasks","up":false,' "each configured domain, though nobody counts"
+says out '{"domain":"off","up":false,' "each configured domain, though nobody counts"
+
 # ---- log ----
 expect 0 "log" "$ctl" log
 lines 10 "ten unless said"

@@ -292,6 +292,12 @@ stack.test('a worker that is dead', async () => {
   const report = await look('--quick', '--url', stack.url);
   has(report, 'worker', 'bad', /nobody serves it/);
   has(report, 'url', 'bad', /the web server can't get an answer from the worker: 503/);
+  // One alone, which opens the log with its first request: none has come yet.
+  const others = range(names.length).slice(1).map((i) => `worker${i}`);
+  for (const other of others) await stack.kill(other);
   stack.spawn('worker0');
+  await waitFor('the worker to listen', () => fs.readFileSync('/proc/net/unix', 'utf8').includes(stack.file('worker0.sock')));
+  has(await look('--quick'), 'programs', 'ok', /a broker and 1 worker have the log open/);
+  for (const other of others) stack.spawn(other);
   await stack.healthy();
 });

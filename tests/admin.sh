@@ -269,6 +269,25 @@ expect 0 "keys new in a group's folder" "$ctl" keys new grouped --dir "$dir/shar
 expect 0 "keys import PEM" "$ctl" keys import "$dir/keys/ec.pem" --kid again
 says out 'algorithm = "ES256"' "the curve says the algorithm"
 expect 65 "keys import, wrong algorithm" "$ctl" keys import "$dir/keys/ec.pem" --kid wrong --alg RS256
+expect 66 "keys import of no file" "$ctl" keys import "$dir/nothing"
+expect 65 "keys import of what is no key" "$ctl" keys import "$dir/noise"
+says err "neither PEM nor a JWK" "what is no key"
+cat >"$dir/weak.pem" <<END
+-----BEGIN PUBLIC KEY-----
+MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQCy0BL95aA3lbqQJgTRPNK/ElTS
+YpyQQusF0qr+6vy473UREyPiqXUJKYDUIVL5zMovZjdeU0sMjrPZk5L1fYxba8O5
+dXUna9GBoEVbLVLCvOrPCGgoHBcqLDJ9xKaJ10aqns7+sPiyoMv3H9omM9Oyo9ZR
+yxCXnaUEtJttTjzkJQIDAQAB
+-----END PUBLIC KEY-----
+END
+expect 65 "keys import of a weak key" "$ctl" keys import "$dir/weak.pem" --kid weak
+says err "1024 bits" "a weak key"
+mkdir "$dir/elsewhere"
+expect 66 "keys new beside no configuration" "$ctl" -c "$dir/elsewhere/conf" keys new lost --add
+[ -e "$dir/elsewhere/keys" ] && fail "a key was made beside no configuration"
+cp "$dir/conf" "$dir/elsewhere/conf" && echo 'nonsense = 1' >>"$dir/elsewhere/conf"
+expect 78 "keys new into a configuration with a mistake" "$ctl" -c "$dir/elsewhere/conf" keys new late --add
+says out 'file = "keys/late.pub.pem"' "the section, to be put in by hand"
 printf '{"keys":[{"kty":"oct","kid":"jwk","alg":"HS256","k":"%s"},{"kty":"OKP","kid":"no"}]}' \
     AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8 >"$dir/jwks"
 expect 0 "keys import JWKS" "$ctl" keys import "$dir/jwks" --add

@@ -181,16 +181,16 @@ done
 : >"$dir/another.part"
 expect 74 "backup beside one that was stopped" "$ctl" backup --force "$dir/another"
 says err "then remove it" "what was left says what to do"
-[ "$(id -u)" = 0 ] && {
-    # What root lays is for those whose folder it is.
-    mkdir "$dir/theirs" && cp "$dir/k" "$dir/conf" "$dir/theirs" && chown nobody "$dir/theirs"
+# What root lays is for those whose folder it is.
+mkdir "$dir/theirs" && cp "$dir/k" "$dir/conf" "$dir/theirs"
+if [ "$(id -u)" = 0 ] && chown nobody "$dir/theirs"; then
     owners() { stat -c '%U' "$dir"/theirs/log.db* | sort -u | paste -sd' '; }
     BELLHOP_CONF=$dir/theirs/conf expect 0 "publish into a new log" "$ctl" publish -d tasks -o o -t T
     [ "$(owners)" = nobody ] || fail "a log that root has laid is of $(owners)"
     rm "$dir"/theirs/log.db*
     BELLHOP_CONF=$dir/theirs/conf expect 0 "restore where no log is" "$ctl" restore "$dir/b.db"
     [ "$(owners)" = nobody ] || fail "a log that root has restored is of $(owners)"
-}
+fi
 expect 0 verify "$ctl" verify
 expect 0 "verify a backup" "$ctl" verify -q "$dir/b.db"
 lines 0 "a good backup, quietly"

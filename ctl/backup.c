@@ -18,6 +18,25 @@ show(void *arg, int64_t done, int64_t all)
     bh_bar_show(arg, done, all);
 }
 
+/* The log itself, or a file beside it: a copy put in its place would take what
+ * is published meanwhile along, and leave the journal to another file. */
+static bool
+is_of_log(const char *log, const char *to)
+{
+    static const char *const parts[] = {"",      "-wal",     "-shm",
+                                        ".lock", ".control", ".rates"};
+    char part[4096];
+    struct stat a, b;
+
+    if (stat(to, &a) != 0) return false;
+    for (size_t i = 0; i < bh_countof(parts); i++) {
+        snprintf(part, sizeof part, "%s%s", log, parts[i]);
+        if (stat(part, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino)
+            return true;
+    }
+    return false;
+}
+
 static int
 work(const struct bh_conf *conf, const char *to)
 {
@@ -25,6 +44,12 @@ work(const struct bh_conf *conf, const char *to)
     char err[512], size[BH_SIZE_MAX];
     int64_t events;
     struct stat st;
+
+    if (is_of_log(conf->log.path, to)) {
+        fprintf(stderr, "bellhopctl: %s is the log's own; take another name\n",
+                to);
+        return EX_CANTCREAT;
+    }
     int rc = bh_store_backup(conf->log.path, to, show, &bar, &events, err,
                              sizeof err);
 

@@ -1,5 +1,6 @@
 /* ctl.h: bellhopctl's commands. Each is one file and one row of the table in
- * main.c; it returns a code of sysexits.h. */
+ * main.c; it returns a code of sysexits.h. Whether what it has printed could be
+ * written main.c sees. */
 #ifndef BH_CTL_H
 #define BH_CTL_H
 
@@ -27,6 +28,9 @@ struct bh_conf *bh_ctl_conf(const char *path);
 /* Open the log that is there for writing. 0, or a negative errno that was told
  * to nobody yet (bh_store_error(NULL)). */
 int bh_ctl_writer(struct bh_store **out, const struct bh_conf *conf);
+/* Send off what was printed. False: nothing more can be. Unless it is only that
+ * the reader has left and wants no more, stdout's error stays, for main.c. */
+bool bh_ctl_flush(void);
 /* A wrong option or argument: point to the help, and EX_USAGE. */
 int bh_ctl_usage(const struct bh_command *c, const char *why);
 /* A whole number within MIN…MAX, or leave with a sentence about OPTION. */

@@ -40,7 +40,6 @@ examine(struct bh_doctor *d)
     bh_store_close(d->log);
     bh_conf_free(d->conf);
     bh_buf_fini(&d->out);
-    if (fflush(stdout) != 0) return EX_IOERR;
     return d->n[BH_WRONG] > 0 ? 1 : EX_OK;
 }
 

@@ -82,7 +82,7 @@ void bh_tell_end(struct bh_doctor *d);
 BH_CHECKS(BH_CHECK_DECLARE)
 #undef BH_CHECK_DECLARE
 
-/* Those processes that have the log open, brokers and workers, into D. False:
+/* Those processes that use the log, brokers and workers, into D. False:
  * some may be hidden from us. */
 bool bh_members_find(struct bh_doctor *d);
 

@@ -1,5 +1,6 @@
 /* doctor_process.c: which processes belong to this installation, and what they
- * may open. They are those that have its log open, whoever has started them. */
+ * may open. They are those that have its log open, whoever has started them, or
+ * the control page beside it: a worker opens the log with its first request. */
 #include "doctor.h"
 
 #include <ctype.h>
@@ -31,9 +32,22 @@ read_name(pid_t pid, char out[COMM_MAX + 1])
     return good;
 }
 
-/* How many descriptors PID has open, -1: hidden; *HAS: FILE is among them. */
+/* The log and its control page. */
+#define FILES 2
+
+static bool
+is_one_of(const struct stat files[FILES], const struct stat *st)
+{
+    for (int i = 0; i < FILES; i++)
+        if (st->st_dev == files[i].st_dev && st->st_ino == files[i].st_ino)
+            return true;
+    return false;
+}
+
+/* How many descriptors PID has open, -1: hidden; *HAS: one of FILES, which may
+ * be NULL, is among them. */
 static int
-descriptors(pid_t pid, const struct stat *file, bool *has)
+descriptors(pid_t pid, const struct stat *files, bool *has)
 {
     char path[64];
     struct dirent *e;
@@ -46,8 +60,8 @@ descriptors(pid_t pid, const struct stat *file, bool *has)
     while ((e = readdir(dir)) != NULL) {
         if (!isdigit((unsigned char)e->d_name[0])) continue;
         n++;
-        if (file != NULL && fstatat(dirfd(dir), e->d_name, &st, 0) == 0 &&
-            st.st_dev == file->st_dev && st.st_ino == file->st_ino)
+        if (files != NULL && fstatat(dirfd(dir), e->d_name, &st, 0) == 0 &&
+            is_one_of(files, &st))
             *has = true;
     }
     closedir(dir);
@@ -65,7 +79,7 @@ add_member(struct bh_member *v, size_t *n, pid_t pid)
 
 /* False: it may be one of ours, and nobody tells us. */
 static bool
-consider(struct bh_doctor *d, pid_t pid, const struct stat *log)
+consider(struct bh_doctor *d, pid_t pid, const struct stat *files)
 {
     char name[COMM_MAX + 1];
     bool has = false;
@@ -73,7 +87,7 @@ consider(struct bh_doctor *d, pid_t pid, const struct stat *log)
     if (!read_name(pid, name)) return true;
     bool broker = strcmp(name, "bellhopd") == 0;
     if (!broker && strcmp(name, "bellhop-worker") != 0) return true;
-    if (descriptors(pid, log, &has) < 0) return false;
+    if (descriptors(pid, files, &has) < 0) return false;
     if (has && broker) add_member(d->brokers, &d->n_brokers, pid);
     if (has && !broker) add_member(d->workers, &d->n_workers, pid);
     return true;
@@ -83,16 +97,19 @@ bool
 bh_members_find(struct bh_doctor *d)
 {
     struct dirent *e;
-    struct stat log;
+    struct stat files[FILES];
+    char control[4096];
     bool all = true;
     DIR *dir;
 
     d->n_brokers = d->n_workers = 0;
-    if (d->conf == NULL || stat(d->conf->log.path, &log) != 0) return true;
+    if (d->conf == NULL || stat(d->conf->log.path, &files[0]) != 0) return true;
+    snprintf(control, sizeof control, "%s.control", d->conf->log.path);
+    if (stat(control, &files[1]) != 0) files[1] = files[0];
     if ((dir = opendir("/proc")) == NULL) return false;
     while ((e = readdir(dir)) != NULL)
         if (isdigit((unsigned char)e->d_name[0]))
-            all = consider(d, (pid_t)atol(e->d_name), &log) && all;
+            all = consider(d, (pid_t)atol(e->d_name), files) && all;
     closedir(dir);
     return all;
 }

@@ -65,7 +65,7 @@ list(const struct bh_conf *conf)
     if (rc == 0) rc = bh_store_holds(s, print_hold, NULL);
     if (rc < 0) return tell_failure(s);
     bh_store_close(s);
-    return fflush(stdout) == 0 ? EX_OK : EX_IOERR;
+    return EX_OK;
 }
 
 /* 'a', 'r', 'l'; 0: it isn't to be understood. */

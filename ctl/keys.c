@@ -35,6 +35,13 @@ complain(const char *what, const char *path)
     return EX_CANTCREAT;
 }
 
+static int
+complain_unread(const char *path)
+{
+    complain("can't read", path);
+    return EX_NOINPUT;
+}
+
 /* With MODE, whatever the umask; never over one that is there. */
 static int
 write_new(const char *path, mode_t mode, const char *p, size_t len)
@@ -58,13 +65,13 @@ read_text(const char *path, struct bh_buf *b)
     int fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
     ssize_t n = 1;
 
-    if (fd < 0) return complain("can't read", path);
+    if (fd < 0) return complain_unread(path);
     while (n > 0 && b->len < TEXT_MAX) {
         char *room = bh_buf_reserve(b, 65536);
         n = room != NULL ? read(fd, room, 65536) : -1;
         if (n > 0) b->len += (size_t)n;
     }
-    int code = n < 0 ? complain("can't read", path) : EX_OK;
+    int code = n < 0 ? complain_unread(path) : EX_OK;
     if (!standard) close(fd);
     return code;
 }
@@ -212,8 +219,11 @@ keep(void *arg, struct bh_made_key *k)
 
     if (o->code != EX_OK) return;
     if (!is_plain(kid)) {
-        fprintf(stderr, "bellhopctl: a key here has no plain name; give it one "
-                        "with --kid\n");
+        fprintf(stderr,
+                "bellhopctl: a key's name has letters, digits, '.', '_' and "
+                "'-' only; %s\n",
+                o->kid == NULL ? "give this one another with --kid"
+                               : "choose another");
         o->code = EX_USAGE;
         return;
     }
@@ -229,13 +239,15 @@ keep(void *arg, struct bh_made_key *k)
 
 /* ---- the commands ---- */
 
+/* The files are there, and aren't made twice: where the configuration didn't
+ * take the sections, somebody has to put them in. */
 static int
 finish(struct order *o)
 {
     if (o->code == EX_OK && o->sections.failed) o->code = EX_OSERR;
-    if (o->code == EX_OK && o->add)
-        o->code = add_sections(o);
-    else if (o->code == EX_OK)
+    bool made = o->code == EX_OK;
+    if (made && o->add) o->code = add_sections(o);
+    if (made && (!o->add || o->code != EX_OK))
         printf("# put this into %s:\n%.*s", o->conf, (int)o->sections.len,
                o->sections.p);
     bh_buf_fini(&o->sections);
@@ -276,8 +288,8 @@ import(struct order *o, const char *path)
     bh_buf_fini(&text);
     if (left > 0)
         fprintf(stderr,
-                "bellhopctl: %zu left out: not for signatures, or of a kind "
-                "that is not known here\n",
+                "bellhopctl: %zu left out: not for signatures, too short, or "
+                "of a kind that is not known here\n",
                 left);
     return finish(o);
 }
@@ -307,7 +319,7 @@ list(const char *path)
                mode_of(k->file, mode), k->file);
     }
     bh_conf_free(conf);
-    return fflush(stdout) == 0 ? EX_OK : EX_IOERR;
+    return EX_OK;
 }
 
 /* The section stays, as a comment, for whoever wants it back. */
@@ -392,6 +404,8 @@ run(const struct bh_command *c, const char *path, int argc, char **argv)
     if (optind == argc || argc - optind > 2)
         return bh_ctl_usage(c, "it takes list, new KID, import FILE or retire "
                                "KID");
+    /* Before a key is made, and beside a configuration that isn't there. */
+    if (o.add && access(path, R_OK) != 0) return complain_unread(path);
     return dispatch(c, &o, argv[optind],
                     argc - optind == 2 ? argv[optind + 1] : NULL);
 }

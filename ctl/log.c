@@ -30,7 +30,8 @@ struct view {
     int64_t after;      /* the last seq seen */
     int rows;           /* of the last look */
     struct bh_buf text; /* what is to be printed of it */
-    bool broken;        /* nobody reads what is printed */
+    bool broken;        /* nothing more can be printed */
+    bool no_memory;     /* for that reason */
 };
 
 static volatile sig_atomic_t stopped;
@@ -140,10 +141,10 @@ take(void *arg, const struct bh_event_row *row)
 static void
 print(struct view *v)
 {
-    if (v->text.failed) v->broken = true;
+    if (v->text.failed) v->broken = v->no_memory = true;
     if (v->text.len > 0) fwrite(v->text.p, 1, v->text.len, stdout);
+    if (!bh_ctl_flush()) v->broken = true;
     bh_buf_reset(&v->text);
-    if (fflush(stdout) != 0) v->broken = true;
 }
 
 static int
@@ -215,9 +216,10 @@ watch(const char *path, struct view *v)
         fprintf(stderr, "bellhopctl: the log was replaced; start again\n");
     else if (rc < 0)
         fprintf(stderr, "bellhopctl: %s\n", bh_store_error(s));
+    if (v->no_memory) fputs("bellhopctl: out of memory\n", stderr);
     bh_store_close(s);
     bh_buf_fini(&v->text);
-    return rc < 0 ? EX_UNAVAILABLE : EX_OK;
+    return rc < 0 ? EX_UNAVAILABLE : v->no_memory ? EX_OSERR : EX_OK;
 }
 
 /* ---- the command ---- */

@@ -96,7 +96,7 @@ run(const struct bh_command *c, const char *path, int argc, char **argv)
     struct bh_conf *conf = bh_ctl_conf(path);
     int code = shows ? show(conf) : set(conf, &change);
     bh_conf_free(conf);
-    return fflush(stdout) == 0 ? code : EX_IOERR;
+    return code;
 }
 
 const struct bh_command bh_cmd_loglevel = {

@@ -59,6 +59,14 @@ bh_ctl_writer(struct bh_store **out, const struct bh_conf *conf)
     return bh_store_open_writer(out, conf->log.path, conf->log.sync);
 }
 
+bool
+bh_ctl_flush(void)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout)) return true;
+    if (errno == EPIPE) clearerr(stdout);
+    return false;
+}
+
 int
 bh_ctl_usage(const struct bh_command *c, const char *why)
 {
@@ -131,13 +139,24 @@ wants_help(int argc, char **argv)
            (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0);
 }
 
+/* Half of what was asked for must not pass for the whole. */
+static int
+printed(int code)
+{
+    if (bh_ctl_flush() || !ferror(stdout)) return code;
+    fputs("bellhopctl: not all of it could be printed: is the disk full?\n",
+          stderr);
+    return code == EX_OK ? EX_IOERR : code;
+}
+
 static int
 run(const char *conf, int argc, char **argv)
 {
-    if (strcmp(argv[0], "help") == 0) return help(argv[1]);
+    if (strcmp(argv[0], "help") == 0) return printed(help(argv[1]));
     const struct bh_command *c = find(argv[0]);
     if (c == NULL) return EX_USAGE;
-    return wants_help(argc, argv) ? help(c->name) : c->run(c, conf, argc, argv);
+    return printed(wants_help(argc, argv) ? help(c->name)
+                                          : c->run(c, conf, argc, argv));
 }
 
 int
@@ -159,10 +178,10 @@ main(int argc, char **argv)
             conf = optarg;
         } else if (o == 'h') {
             print_help();
-            return EX_OK;
+            return printed(EX_OK);
         } else if (o == 'V') {
             puts("bellhopctl " PACKAGE_VERSION);
-            return EX_OK;
+            return printed(EX_OK);
         } else {
             fputs("Try 'bellhopctl --help'.\n", stderr);
             return EX_USAGE;

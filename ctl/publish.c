@@ -34,6 +34,7 @@ struct work {
     int broker; /* -1: none */
     struct bh_bar bar;
     int64_t stored, duplicates, woken;
+    bool off;     /* the domain is */
     bool unknown; /* of some nobody knows whom they woke */
     size_t line;  /* of the NDJSON, before the batch at hand */
 };
@@ -144,9 +145,10 @@ refuse(const struct work *w, const struct bh_event_errors *errors)
 {
     for (size_t i = 0; i < errors->n; i++) {
         char place[BH_POINTER_MAX];
-        bh_log_word(place, sizeof place, errors->v[i].pointer,
-                    strlen(errors->v[i].pointer));
-        fprintf(stderr, "bellhopctl: %s: %s\n", place, errors->v[i].detail);
+        const char *pointer = errors->v[i].pointer; /* "": all of it */
+        bh_log_word(place, sizeof place, pointer, strlen(pointer));
+        fprintf(stderr, "bellhopctl: %s: %s\n", *pointer ? place : "as a whole",
+                errors->v[i].detail);
     }
     if (w->line > 0)
         fprintf(stderr, "bellhopctl: places count from line %zu on\n",
@@ -367,23 +369,55 @@ report(const struct work *w)
         fprintf(stderr, "%" PRId64 " waiters answered\n", w->woken);
 }
 
+/* By bellhopctl domain disable; what the configuration says is known before. */
+static bool
+look_for_off(void *arg, struct bh_str domain, bool enabled,
+             int64_t changed_at BH_UNUSED)
+{
+    struct work *w = arg;
+    struct bh_str ours = str(w->order->domain);
+
+    if (domain.len == ours.len && memcmp(domain.p, ours.p, ours.len) == 0)
+        w->off = !enabled;
+    return true;
+}
+
+static int
+publish_all(struct work *w, const struct bh_conf *conf)
+{
+    const struct order *o = w->order;
+
+    if (bh_store_switches(w->s, look_for_off, w) < 0) {
+        fprintf(stderr, "bellhopctl: %s\n", bh_store_error(w->s));
+        return EX_UNAVAILABLE;
+    }
+    if (w->off) {
+        fprintf(stderr,
+                "bellhopctl: the domain is switched off; bellhopctl domain "
+                "enable %s\n",
+                o->domain);
+        return EX_UNAVAILABLE;
+    }
+    w->broker = bh_notify_open(conf->broker.socket);
+    return o->file != NULL ? publish_file(w, o->file) : publish_one(w);
+}
+
 static int
 work(const struct order *o, const struct bh_conf *conf)
 {
-    struct work w = {.order = o, .bar = {.what = "publishing"}};
+    struct work w = {.order = o, .broker = -1, .bar = {.what = "publishing"}};
     int rc = bh_store_open_writer(&w.s, conf->log.path, conf->log.sync);
 
     if (rc < 0) {
         fprintf(stderr, "bellhopctl: %s\n", bh_store_error(NULL));
         return EX_UNAVAILABLE;
     }
-    w.broker = bh_notify_open(conf->broker.socket);
-    int code = o->file != NULL ? publish_file(&w, o->file) : publish_one(&w);
+    int code = publish_all(&w, conf);
     bh_bar_end(&w.bar);
     if (w.stored + w.duplicates > 0) report(&w);
     if (w.broker >= 0) close(w.broker);
     bh_store_close(w.s);
-    return code == EX_OK && fflush(stdout) != 0 ? EX_IOERR : code;
+    return code;
 }
 
 static const struct option longs[] = {
@@ -478,7 +512,8 @@ const struct bh_command bh_cmd_publish = {
     "with a line for each event 500 are stored at once: all of them or none.\n"
     "\n"
     "Exit: 0 all is stored, 65 an event was refused, 69 the log can't be "
-    "written.\n"
+    "written, or\n"
+    "the domain is switched off.\n"
     "\n"
     "Examples:\n"
     "  bellhopctl publish -d tasks -o hotel-1 -t Created --payload "

@@ -79,7 +79,7 @@ run(const struct bh_command *c, const char *path, int argc,
     struct bh_conf *conf = bh_ctl_conf(path);
     int code = reload(conf);
     bh_conf_free(conf);
-    return fflush(stdout) == 0 ? code : EX_IOERR;
+    return code;
 }
 
 const struct bh_command bh_cmd_reload = {

@@ -1,12 +1,14 @@
 /* restore.c: bellhopctl restore: put a copy of the log in its place. */
 #include "ctl.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "clock.h"
 
@@ -38,7 +40,11 @@ tell(const char *path, const char *aside, bool had_one, int64_t events)
         "second.\n"
         "Every client is told by a gap (log) to fetch its data anew. What was "
         "published\n"
-        "after the backup is not in it: let publishers send that again.\n");
+        "after the backup is not in it: let publishers send that again. Holds, "
+        "denied tokens\n"
+        "and switched domains are the backup's, too: bellhopctl hold list, "
+        "deny list,\n"
+        "domain list.\n");
 }
 
 static int
@@ -49,6 +55,10 @@ work(const struct bh_conf *conf, const char *from)
     bool had_one = false;
 
     if (!name_aside(aside, sizeof aside, conf->log.path)) return EX_CONFIG;
+    if (access(from, R_OK) != 0) {
+        fprintf(stderr, "bellhopctl: %s: %s\n", from, strerror(errno));
+        return EX_NOINPUT;
+    }
     int rc = bh_store_restore(conf->log.path, from, aside, &had_one, &events,
                               err, sizeof err);
     if (rc < 0) {
@@ -56,7 +66,7 @@ work(const struct bh_conf *conf, const char *from)
         return EX_DATAERR;
     }
     tell(conf->log.path, aside, had_one, events);
-    return fflush(stdout) == 0 ? EX_OK : EX_IOERR;
+    return EX_OK;
 }
 
 static int
@@ -87,6 +97,10 @@ const struct bh_command bh_cmd_restore = {
     "is new, a client whose cursor lies in the lost future is told to fetch "
     "its data\n"
     "anew, and is never given other events under numbers that it knows.\n"
+    "\n"
+    "Holds, denied tokens and switched domains go back to what they were then: "
+    "note\n"
+    "what hold list, deny list and domain list say before, and set it again.\n"
     "\n"
     "Example:\n"
     "  bellhopctl restore /var/backups/events-2026-11-23.db\n",

@@ -105,32 +105,38 @@ print_table(const struct bh_report *r, const struct wish *w)
 }
 
 static void
-print_json(struct bh_buf *out, const struct bh_report *r, const struct wish *w)
+add_json(struct bh_buf *out, const struct bh_report *r, const char *domain)
 {
-    struct bh_str one = {w->domain, w->domain != NULL ? strlen(w->domain) : 0};
+    bh_report_json(out, r, (struct bh_str){domain, strlen(domain)});
+}
 
+/* The configuration's domains: a broker that is away names none. */
+static void
+print_json(struct bh_buf *out, const struct bh_report *r, const struct wish *w,
+           const struct bh_conf *conf)
+{
     if (w->domain != NULL) {
-        bh_report_json(out, r, one);
+        add_json(out, r, w->domain);
         return;
     }
     bh_buf_str(out, "[");
-    for (uint16_t i = 0; i < r->n_domains; i++) {
-        const char *name = r->domains[i].name;
+    for (size_t i = 0; i < conf->n_domains; i++) {
         if (i > 0) bh_buf_str(out, ",");
-        bh_report_json(out, r, (struct bh_str){name, strlen(name)});
+        add_json(out, r, conf->domains[i].name);
     }
     bh_buf_str(out, "]");
 }
 
 static void
-print(const struct bh_report *r, const struct wish *w)
+print(const struct bh_report *r, const struct wish *w,
+      const struct bh_conf *conf)
 {
     struct bh_buf out = BH_BUF_INIT;
 
     if (w->form == TABLE)
         print_table(r, w);
     else if (w->form == JSON)
-        print_json(&out, r, w);
+        print_json(&out, r, w, conf);
     else
         bh_report_prometheus(&out, r);
     if (w->form == JSON) bh_buf_str(&out, "\n");
@@ -148,9 +154,8 @@ show(const struct bh_conf *conf, const struct wish *w)
     while (code == EX_OK) {
         if (w->every > 0 && isatty(STDOUT_FILENO))
             fputs("\033[H\033[J", stdout);
-        print(r, w);
-        if (fflush(stdout) != 0) code = EX_IOERR;
-        if (w->every == 0 || code != EX_OK) break;
+        print(r, w, conf);
+        if (!bh_ctl_flush() || w->every == 0) break;
         nanosleep(&(struct timespec){w->every, 0}, NULL);
         code = fill(r, conf);
     }

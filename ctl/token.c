@@ -77,7 +77,7 @@ print_token(const char *path, const struct bh_grant *g)
     int code = token != NULL ? EX_OK : EX_CONFIG;
     bh_free(token);
     bh_conf_free(conf);
-    return fflush(stdout) == 0 ? code : EX_IOERR;
+    return code;
 }
 
 static int

@@ -18,8 +18,6 @@
 #include "log.h"
 #include "mem.h"
 
-#define RSA_BITS_MIN 2048 /* RFC 7518, 3.3 */
-
 static const char *
 file_of(const struct bh_key *k, enum bh_key_use use)
 {
@@ -154,10 +152,10 @@ check_pkey(const struct bh_key *k, enum bh_key_use use, const EVP_PKEY *pkey,
     if (algorithm[0] == 'R') {
         if (EVP_PKEY_get_base_id(pkey) != EVP_PKEY_RSA)
             return wrong(k, use, err, size, "%s takes an RSA key", algorithm);
-        if (EVP_PKEY_get_bits(pkey) < RSA_BITS_MIN)
+        if (EVP_PKEY_get_bits(pkey) < BH_RSA_BITS_MIN)
             return wrong(k, use, err, size,
                          "the RSA key has %d bits, fewer than %d",
-                         EVP_PKEY_get_bits(pkey), RSA_BITS_MIN);
+                         EVP_PKEY_get_bits(pkey), BH_RSA_BITS_MIN);
         return 0;
     }
     if (EVP_PKEY_get_base_id(pkey) == EVP_PKEY_EC)

@@ -113,6 +113,13 @@ bh_key_make(struct bh_made_key *out, const char *algorithm)
 
 /* ---- which algorithm ---- */
 
+static bool
+is_short_rsa(const EVP_PKEY *key)
+{
+    return EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA &&
+           EVP_PKEY_get_bits(key) < BH_RSA_BITS_MIN;
+}
+
 /* Whether ALGORITHM suits the key, and for want of one the usual one. */
 static bool
 settle_algorithm(struct bh_made_key *k, const char *wanted, const EVP_PKEY *key)
@@ -123,7 +130,7 @@ settle_algorithm(struct bh_made_key *k, const char *wanted, const EVP_PKEY *key)
         memcpy(k->algorithm, wanted, 6);
     if (EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA) {
         if (k->algorithm[0] == '\0') memcpy(k->algorithm, "RS256", 6);
-        return k->algorithm[0] == 'R';
+        return k->algorithm[0] == 'R' && !is_short_rsa(key);
     }
     EVP_PKEY_get_utf8_string_param(key, OSSL_PKEY_PARAM_GROUP_NAME, curve,
                                    sizeof curve, NULL);
@@ -174,6 +181,9 @@ import_pem(struct bh_str text, const char *algorithm, bh_made_key_fn *fn,
         snprintf(err, size,
                  "holds no public key and no unencrypted private "
                  "key in PEM");
+    else if (is_short_rsa(key))
+        snprintf(err, size, "the RSA key has %d bits, fewer than %d",
+                 EVP_PKEY_get_bits(key), BH_RSA_BITS_MIN);
     else if (!settle_algorithm(&k, algorithm, key))
         snprintf(err, size, "the key doesn't suit %s",
                  algorithm != NULL ? algorithm : "any algorithm known here");
@@ -368,7 +378,8 @@ import_json(struct bh_str text, const char *algorithm, bh_made_key_fn *fn,
     size_t pos = 0, taken = 0;
 
     if (bh_json_check(&checked, text, 8, "", &wrong) < 0) {
-        snprintf(err, size, "%s: %s", wrong.pointer, wrong.detail);
+        snprintf(err, size, "neither PEM nor a JWK or JWKS: %s%s%s",
+                 wrong.pointer, *wrong.pointer ? ": " : "", wrong.detail);
         bh_buf_fini(&checked);
         return -EINVAL;
     }

@@ -53,6 +53,7 @@
 #define BH_RELOAD_TEXT_MAX 4096  /* the words of a RELOADED */
 #define BH_KEYS_MAX        16    /* keys in one configuration */
 #define BH_KEY_FILE_MAX    16384
-#define BH_SECRET_MIN      32 /* HS256's secret; HS512's is twice that */
+#define BH_RSA_BITS_MIN    2048 /* RFC 7518, 3.3 */
+#define BH_SECRET_MIN      32   /* HS256's secret; HS512's is twice that */
 
 #endif

@@ -249,28 +249,41 @@ lock_in_place(const struct bh_store *s)
            ours.st_dev == there.st_dev && ours.st_ino == there.st_ino;
 }
 
-/* What an admin's command lays as root is the log's owner's, so that the
- * workers can use it; SQLite does the same with its files. */
-static void
-give_lock(const struct bh_store *s)
+bool
+bh_store_owner(const char *path, struct stat *st)
 {
-    struct stat log, lock;
+    const char *slash = strrchr(path, '/');
+    char folder[4096] = ".";
 
-    if (geteuid() != 0 || stat(s->path, &log) != 0 || log.st_uid == 0) return;
-    if (fstat(s->lock_fd, &lock) != 0 || lock.st_uid != 0) return;
-    if (fchown(s->lock_fd, log.st_uid, log.st_gid) != 0)
-        bh_log(BH_WARN, "%s: can't give it to the log's owner", s->lock_path);
+    if (slash)
+        snprintf(folder, sizeof folder, "%.*s/", (int)(slash - path), path);
+    return geteuid() == 0 && (stat(path, st) == 0 || stat(folder, st) == 0);
+}
+
+/* FD, made just now; by a descriptor, since whoever owns the folder may have
+ * put another file there meanwhile. */
+static void
+give(int fd, const char *path, const struct stat *owner)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) != 0 || st.st_uid != 0) return;
+    if (fchownat(fd, "", owner->st_uid, owner->st_gid, AT_EMPTY_PATH) != 0)
+        bh_log(BH_WARN, "%s: can't give it to the log's owner", path);
 }
 
 int
 bh_store_lock(struct bh_store *s)
 {
+    struct stat owner;
+
     for (;;) {
         bool fresh = s->lock_fd < 0;
         if (fresh)
             s->lock_fd = open(s->lock_path,
                               O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0660);
-        if (fresh && s->lock_fd >= 0) give_lock(s);
+        if (fresh && s->lock_fd >= 0 && bh_store_owner(s->path, &owner))
+            give(s->lock_fd, s->lock_path, &owner);
         if (s->lock_fd < 0)
             return bh_store_say(s, -errno, "can't open the lock file %s: %s",
                                 s->lock_path, strerror(errno));
@@ -316,13 +329,24 @@ identify(struct bh_store *s)
     return 0;
 }
 
-/* mknod, since to close a descriptor of a database would drop the locks that
- * another handle of this process has on it. */
+/* mknod and O_PATH, since to close a descriptor of a database would drop the
+ * locks that another handle of this process has on it. */
 static int
 create_file(struct bh_store *s)
 {
-    if (mknod(s->path, S_IFREG | 0660, 0) == 0 || errno == EEXIST) return 0;
-    return bh_store_say(s, -errno, "can't create it: %s", strerror(errno));
+    struct stat owner;
+
+    /* Asked before there is a log: it is the folder that says. */
+    bool others = bh_store_owner(s->path, &owner);
+    if (mknod(s->path, S_IFREG | 0660, 0) != 0)
+        return errno == EEXIST ? 0
+                               : bh_store_say(s, -errno, "can't create it: %s",
+                                              strerror(errno));
+    if (!others) return 0;
+    int fd = open(s->path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    if (fd >= 0) give(fd, s->path, &owner);
+    if (fd >= 0) close(fd);
+    return 0;
 }
 
 /* Our settings on a new connection. None of them reads the file. */

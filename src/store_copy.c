@@ -159,6 +159,11 @@ create(const char *path, char *err, size_t size)
     int fd =
         open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 
+    if (fd < 0 && errno == EEXIST)
+        return fail(err, size, -EEXIST,
+                    "%s is there: another one is at work, or was stopped; "
+                    "then remove it",
+                    path);
     if (fd < 0)
         return fail(err, size, -errno, "can't create %s: %s", path,
                     strerror(errno));
@@ -210,13 +215,9 @@ take_after(const char *path, const char *model)
 {
     struct stat st;
 
-    if (stat(model, &st) != 0) {
-        chmod(path, 0660);
-        return;
-    }
-    chmod(path, st.st_mode & 07777);
-    if (geteuid() == 0 && chown(path, st.st_uid, st.st_gid) != 0)
-        bh_log(BH_WARN, "%s: can't give it to the owner of the old log", path);
+    chmod(path, stat(model, &st) == 0 ? st.st_mode & 07777 : 0660);
+    if (bh_store_owner(model, &st) && chown(path, st.st_uid, st.st_gid) != 0)
+        bh_log(BH_WARN, "%s: can't give it to the owner of the log", path);
 }
 
 /* Make of the copy at PATH a log of its own: of this version, with a new name,

@@ -5,6 +5,7 @@
 #include "store.h"
 
 #include <sqlite3.h>
+#include <sys/stat.h>
 
 #include "store_admin.h"
 
@@ -99,6 +100,11 @@ int bh_store_once(struct bh_store *s, sqlite3_stmt *q, int64_t *out);
 /* A copy that nobody writes to: of any version that is known here. */
 int bh_store_open_copy(struct bh_store **out, const char *path);
 
+/* Whose the log at PATH and what lies beside it are to be, where an admin's
+ * command lays them as root: the log's owner or, where there is none yet, the
+ * folder's, so that the workers can use them; SQLite does the same with its
+ * files. False: nobody knows, or we aren't root and can't give. */
+bool bh_store_owner(const char *path, struct stat *st);
 /* Take the lock for writing, and give it back. */
 int bh_store_lock(struct bh_store *s);
 void bh_store_unlock(struct bh_store *s);

@@ -81,6 +81,12 @@ done
 expect 65 "a payload that is no JSON" "$ctl" publish -d tasks -o o -t T --payload '{"a":}'
 expect 65 "another body" "$ctl" publish -d tasks -o hotel-1 -t Other -i e-0
 expect 66 "no such file" "$ctl" publish -d tasks "$dir/none"
+expect 65 "a payload that ends too early" "$ctl" publish -d tasks -o o -t T --payload '{'
+says err "bellhopctl: as a whole: " "a mistake of the whole text"
+"$ctl" domain disable tasks >/dev/null
+expect 69 "publish into a domain that is switched off" "$ctl" publish -d tasks -o o -t T
+says err "bellhopctl domain enable tasks" "it says how to switch it on"
+"$ctl" domain enable tasks >/dev/null
 i=0
 while [ $i -lt 1200 ]; do
     echo "{\"eventId\":\"n-$i\",\"eventType\":\"Many\",\"timestamp\":$i,\"orgId\":\"org-$((i % 7))\",\"propertyId\":\"p\",\"payload\":{\"n\":$i}}"
@@ -94,6 +100,11 @@ says err "0 stored, 1200 duplicates" "the same again stores nothing"
 printf '{"events":[%s,\n%s]}' "$(sed -n 1p "$dir/many")" "$(sed -n 2p "$dir/many")" >"$dir/envelope"
 expect 0 "publish an envelope" "$ctl" publish -d tasks -q "$dir/envelope"
 says err "2 duplicates" "an envelope is one batch"
+
+# ---- stats, with the broker away ----
+expect 0 "stats as JSON" "$ctl" stats --json
+says out '[{"domain":"tasks","up":false,' "each configured domain, though nobody counts"
+says out '{"domain":"off","up":false,' "each configured domain, though nobody counts"
 
 # ---- log ----
 expect 0 "log" "$ctl" log
@@ -111,6 +122,14 @@ expect 0 "csv" "$ctl" log --csv -n 1 --org org-3
 says out 'seq,stored,domain,org,property,type,id,body' "csv has a heading"
 says out '{""eventId"":""n-' "csv doubles quotes"
 grep -q "$(printf '\033')" "$dir/out" && fail "colours in a file"
+for form in '' --json --csv; do
+    # shellcheck disable=SC2086
+    "$ctl" log -n 1000 $form >/dev/full 2>"$dir/err"
+    [ $? -eq 74 ] || fail "log $form onto a full disk"
+    says err "could be printed" "log $form says that not all was printed"
+    (trap '' PIPE && { "$ctl" log -n 1000 $form 2>"$dir/err"; echo $? >"$dir/out"; } | head -n 1 >/dev/null)
+    says out 0 "a reader who has left is no failure"
+done
 
 # ---- the examples, and how each view is gone about ----
 "$ctl" summarize --quiet || fail "summarize"
@@ -153,18 +172,39 @@ done
 expect 0 backup "$ctl" backup "$dir/b.db"
 expect 73 "backup over a file" "$ctl" backup "$dir/b.db"
 expect 0 "backup over a file by force" "$ctl" backup --force "$dir/b.db"
+ln -s log.db "$dir/linked"
+ln "$dir/b.db" "$dir/another"
+for own in log.db log.db-wal log.db-shm log.db.lock linked; do
+    expect 73 "backup over the log's $own" "$ctl" backup --force "$dir/$own"
+    says err "is the log's own" "backup over the log's $own"
+done
+: >"$dir/another.part"
+expect 74 "backup beside one that was stopped" "$ctl" backup --force "$dir/another"
+says err "then remove it" "what was left says what to do"
+# What root lays is for those whose folder it is.
+mkdir "$dir/theirs" && cp "$dir/k" "$dir/conf" "$dir/theirs"
+if [ "$(id -u)" = 0 ] && chown nobody "$dir/theirs"; then
+    owners() { stat -c '%U' "$dir"/theirs/log.db* | sort -u | paste -sd' '; }
+    BELLHOP_CONF=$dir/theirs/conf expect 0 "publish into a new log" "$ctl" publish -d tasks -o o -t T
+    [ "$(owners)" = nobody ] || fail "a log that root has laid is of $(owners)"
+    rm "$dir"/theirs/log.db*
+    BELLHOP_CONF=$dir/theirs/conf expect 0 "restore where no log is" "$ctl" restore "$dir/b.db"
+    [ "$(owners)" = nobody ] || fail "a log that root has restored is of $(owners)"
+fi
 expect 0 verify "$ctl" verify
 expect 0 "verify a backup" "$ctl" verify -q "$dir/b.db"
 lines 0 "a good backup, quietly"
 head -c 9000 /dev/urandom >"$dir/noise"
 expect 66 "verify noise" "$ctl" verify "$dir/noise"
 expect 65 "restore noise" "$ctl" restore "$dir/noise"
+expect 66 "restore nothing" "$ctl" restore "$dir/nothing"
 cp "$dir/b.db" "$dir/bad.db"
 sqlite3 "$dir/bad.db" "UPDATE events SET org_id = 'x' WHERE seq = 3"
 expect 65 "verify finds a row that lies" "$ctl" verify "$dir/bad.db"
 says out "1 event(s) whose body" "verify says what is wrong"
 was=$(sql "SELECT log_id FROM log")
 expect 0 restore "$ctl" restore "$dir/b.db"
+says out "deny list" "restore says what else goes back"
 [ "$(sql "SELECT log_id FROM log")" != "$was" ] || fail "a restored log needs another name"
 [ "$(sql "SELECT count(*) FROM events")" = 1202 ] || fail "events are missing after the restore"
 
@@ -219,6 +259,7 @@ expect 0 "keys new secret" "$ctl" keys new secret --alg HS512 --add
 expect 73 "keys new twice" "$ctl" keys new ec
 expect 64 "keys new, unknown algorithm" "$ctl" keys new x --alg none
 expect 64 "keys new, a name that is no file's" "$ctl" keys new ../x
+says err "letters, digits" "it says what a name may be"
 for kid in ec rsa secret; do expect 0 "token of $kid" "$ctl" token --sub u --kid $kid; done
 find "$dir/keys" -type f ! -perm 600 | grep . && fail "a key file is open to others"
 mkdir -m 2750 "$dir/shared" && chmod g+s "$dir/shared"
@@ -228,6 +269,25 @@ expect 0 "keys new in a group's folder" "$ctl" keys new grouped --dir "$dir/shar
 expect 0 "keys import PEM" "$ctl" keys import "$dir/keys/ec.pem" --kid again
 says out 'algorithm = "ES256"' "the curve says the algorithm"
 expect 65 "keys import, wrong algorithm" "$ctl" keys import "$dir/keys/ec.pem" --kid wrong --alg RS256
+expect 66 "keys import of no file" "$ctl" keys import "$dir/nothing"
+expect 65 "keys import of what is no key" "$ctl" keys import "$dir/noise"
+says err "neither PEM nor a JWK" "what is no key"
+cat >"$dir/weak.pem" <<END
+-----BEGIN PUBLIC KEY-----
+MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQCy0BL95aA3lbqQJgTRPNK/ElTS
+YpyQQusF0qr+6vy473UREyPiqXUJKYDUIVL5zMovZjdeU0sMjrPZk5L1fYxba8O5
+dXUna9GBoEVbLVLCvOrPCGgoHBcqLDJ9xKaJ10aqns7+sPiyoMv3H9omM9Oyo9ZR
+yxCXnaUEtJttTjzkJQIDAQAB
+-----END PUBLIC KEY-----
+END
+expect 65 "keys import of a weak key" "$ctl" keys import "$dir/weak.pem" --kid weak
+says err "1024 bits" "a weak key"
+mkdir "$dir/elsewhere"
+expect 66 "keys new beside no configuration" "$ctl" -c "$dir/elsewhere/conf" keys new lost --add
+[ -e "$dir/elsewhere/keys" ] && fail "a key was made beside no configuration"
+cp "$dir/conf" "$dir/elsewhere/conf" && echo 'nonsense = 1' >>"$dir/elsewhere/conf"
+expect 78 "keys new into a configuration with a mistake" "$ctl" -c "$dir/elsewhere/conf" keys new late --add
+says out 'file = "keys/late.pub.pem"' "the section, to be put in by hand"
 printf '{"keys":[{"kty":"oct","kid":"jwk","alg":"HS256","k":"%s"},{"kty":"OKP","kid":"no"}]}' \
     AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8 >"$dir/jwks"
 expect 0 "keys import JWKS" "$ctl" keys import "$dir/jwks" --add

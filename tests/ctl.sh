@@ -58,6 +58,16 @@ grep -Eq '^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$' "$dir/out" || {
     failed=1
 }
 export BELLHOP_CONF="$dir/conf"
+# On a disk that is full, half of a table must not look like the whole.
+for command in --version --help 'help log' 'token --sub u' 'keys list' 'loglevel'; do
+    # shellcheck disable=SC2086
+    "$ctl" $command >/dev/full 2>"$dir/err"
+    [ $? -eq 74 ] || { echo "FAIL: $command onto a full disk"; failed=1; }
+    says err "could be printed" "$command says that not all was printed"
+done
+# A reader who has left is no failure, though SIGPIPE may be ignored.
+(trap '' PIPE && { "$ctl" keys list 2>"$dir/err"; echo $? >"$dir/out"; } | true)
+says out 0 "a reader who has left is no failure"
 expect 0 "configuration from the environment" "$ctl" token --sub u --ttl -5
 expect 69 "log that isn't there" "$ctl" log
 says err "log.db" "the message names the log"

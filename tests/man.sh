@@ -66,6 +66,10 @@ for command in $commands; do
         "$(part "$command" | sed -n '/^\.Bd -literal -offset/,/^\.Ed/p' | grep -v '^\.' | sed 's/\\e/\\/g; s/^ *//; s/\\$//')" "examples of bellhopctl $command"
 done
 
+# The sources' exit codes, and doctor's 1.
+same "$(echo 1; grep -oh 'EX_[A-Z]*' ctl/*.c | sort -u | while read -r word; do sed -n "s/^#define $word[[:space:]]*\([0-9]*\).*/\1/p" /usr/include/sysexits.h; done)" \
+    "$(sed -n '/^\.Sh EXIT/,/^\.Sh SEE/s/^\.It //p' $man/bellhopctl.1)" "exit codes of bellhopctl.1"
+
 # ---- the configuration ----
 
 # "section.name" of each option, in each place.

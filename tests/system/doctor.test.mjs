@@ -225,6 +225,29 @@ stack.test('a log that is another, damaged, or from the future', async () => {
   has(await doctor(copy((text) => text.replace('"log.db"', '"nowhere.db"')), '--quick', ...here), 'log', 'bad', /start a worker/);
 });
 
+// ---- a broker of another build ----
+
+// It takes one message of each that comes, and answers with the next packet. Node
+// has no sockets of packets; perl is part of every Debian.
+const impostor = `use Socket;
+socket(my $s, AF_UNIX, SOCK_SEQPACKET, 0) or die; bind($s, pack_sockaddr_un(shift)) or die; listen($s, 8) or die;
+$| = 1; print "ready\n";
+for my $answer (@ARGV) { accept(my $c, $s) or die; recv($c, my $hello, 65536, 0); send($c, pack('H*', $answer), 0); }
+sleep 60`;
+
+stack.test('a broker that speaks another version of the protocol', async () => {
+  const socket = stack.file('other.sock');
+  const says = 'speak 2';
+  const error = Buffer.concat([Buffer.from([1, 8, says.length, 0]), Buffer.from(says)]).toString('hex');
+  const broker = spawn('perl', ['-e', impostor, socket, '0202', error], { stdio: ['ignore', 'pipe', 'inherit'] });
+  after(() => broker.kill());
+  await new Promise((resolve) => broker.stdout.once('data', resolve));
+  const conf = copy((text) => text.replace('"broker.sock"', '"other.sock"'));
+  has(await doctor(conf, '--quick', ...here), 'broker', 'bad', /another version of the protocol than this program \(1\); restart broker and workers/);
+  has(await doctor(conf, '--quick', ...here), 'broker', 'bad', /it says: .*speak 2.*of one build/);
+  broker.kill();
+});
+
 // ---- what is refused, what browsers say ----
 
 stack.test('refusals and telemetry of the last hour', async () => {
@@ -269,6 +292,12 @@ stack.test('a worker that is dead', async () => {
   const report = await look('--quick', '--url', stack.url);
   has(report, 'worker', 'bad', /nobody serves it/);
   has(report, 'url', 'bad', /the web server can't get an answer from the worker: 503/);
+  // One alone, which opens the log with its first request: none has come yet.
+  const others = range(names.length).slice(1).map((i) => `worker${i}`);
+  for (const other of others) await stack.kill(other);
   stack.spawn('worker0');
+  await waitFor('the worker to listen', () => fs.readFileSync('/proc/net/unix', 'utf8').includes(stack.file('worker0.sock')));
+  has(await look('--quick'), 'programs', 'ok', /a broker and 1 worker have the log open/);
+  for (const other of others) stack.spawn(other);
   await stack.healthy();
 });

@@ -92,6 +92,8 @@ forget_log(struct bh_broker *b, int64_t head, void (*tell)(struct bh_waiter *))
     bh_waiters_each(b, tell);
     bh_memos_clear(b);
     bh_channels_clear(b, head);
+    bh_answer_put(b->empty); /* it may name another log with the same head */
+    b->empty = NULL;
     memset(b->recent, 0, BH_RECENT * sizeof *b->recent);
 }
 

@@ -147,14 +147,11 @@ START_TEST(waits_for_a_log)
 }
 END_TEST
 
-START_TEST(another_file_at_the_path)
+static void
+lay_another_log(void)
 {
     char command[512], old[BH_LOG_ID_LEN + 1];
-    int fd;
 
-    kit_publish(&k, 7, NULL);
-    kit_turn(&k);
-    fd = park_at(7);
     strcpy(old, k.b.log_id);
     bh_store_close(k.log);
     snprintf(command, sizeof command, "mkdir %s/old && mv %s* %s/old/", k.dir,
@@ -163,12 +160,39 @@ START_TEST(another_file_at_the_path)
     ck_assert_int_eq(bh_store_open_writer(&k.log, k.path, BH_SYNC_NORMAL), 0);
     let_notice();
     ck_assert_str_ne(k.b.log_id, old);
+}
+
+START_TEST(another_file_at_the_path)
+{
+    int fd;
+
+    kit_publish(&k, 7, NULL);
+    kit_turn(&k);
+    fd = park_at(7);
+    lay_another_log();
     ck_assert_int_eq(k.b.head, 0);
     expect_gap(fd, "\"log\"");
     ck_assert_uint_eq(k.b.n_items, 0);
     kit_publish(&k, 1, NULL);
     kit_turn(&k);
     ck_assert_int_eq(k.b.head, 1);
+}
+END_TEST
+
+START_TEST(another_file_with_the_same_head)
+{
+    struct bh_park p = kit_park(&k);
+    struct kit_answer a;
+
+    p.wait_ms = 0;
+    for (int i = 0; i < 2; i++) {
+        kit_cursor(&k, &p, 0);
+        a = kit_read(kit_send(&k, &p));
+        ck_assert_ptr_nonnull(strstr(a.body, "\"gap\":null"));
+        ck_assert_ptr_nonnull(strstr(a.body, k.b.log_id));
+        free(a.body);
+        if (i == 0) lay_another_log();
+    }
 }
 END_TEST
 
@@ -274,6 +298,7 @@ check_follow(void)
     tcase_add_test(t, old_rows_reach_those_who_wait);
     tcase_add_test(t, waits_for_a_log);
     tcase_add_test(t, another_file_at_the_path);
+    tcase_add_test(t, another_file_with_the_same_head);
     tcase_add_test(t, log_goes_back);
     tcase_add_test(t, pruning_overtakes_a_broker_that_stood_still);
     tcase_add_test(t, numbers_that_were_never_given_out_are_no_gap);

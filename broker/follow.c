@@ -37,6 +37,15 @@ expiry(const struct bh_broker *b, int64_t stored_at)
     return b->now + (age < ttl ? ttl - age : 0);
 }
 
+/* What no worker stores, as a file from elsewhere can have it, is for nobody:
+ * a token names no such org or property, and there is no room for the names. */
+static bool
+is_for_somebody(const struct bh_event_row *row)
+{
+    return row->domain.len <= BH_DOMAIN_MAX && row->org.len <= BH_NAME_MAX &&
+           row->property.len <= BH_NAME_MAX;
+}
+
 static bool
 take_row(void *arg, const struct bh_event_row *row)
 {
@@ -44,6 +53,10 @@ take_row(void *arg, const struct bh_event_row *row)
     if (row->seq != b->head + 1) { /* see pass_hole */
         b->hole = row->seq;
         return false;
+    }
+    if (!is_for_somebody(row)) {
+        set_head(b, row->seq, 0);
+        return true;
     }
     int64_t expires = expiry(b, row->stored_at);
     struct bh_channel *ch = bh_channel_find(b, row->domain, row->org);

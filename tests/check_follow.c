@@ -103,6 +103,41 @@ START_TEST(log_grows_by_very_many)
 }
 END_TEST
 
+/* Names that no worker would store: the broker has no room for them. */
+START_TEST(names_that_are_too_long)
+{
+    static char longer[70000];
+    struct bh_row row = {.domain = {"tasks", 5},
+                         .org = {"o1", 2},
+                         .event_id = {"e", 1},
+                         .event_type = {"T", 1},
+                         .publisher = {"p", 1},
+                         .body = {"{}", 2}};
+    struct bh_str *const names[] = {&row.domain, &row.org, &row.property};
+    enum bh_stored what;
+    int64_t seq;
+    int fd = park_at(0);
+
+    memset(longer, 'a', sizeof longer);
+    ck_assert_int_eq(bh_store_begin(k.log), 0);
+    for (size_t i = 0; i < bh_countof(names); i++) {
+        struct bh_str was = *names[i];
+        *names[i] = (struct bh_str){longer, sizeof longer};
+        ck_assert_int_eq(bh_store_append(k.log, &row, NULL, &seq, &what), 0);
+        *names[i] = was;
+    }
+    ck_assert_int_eq(bh_store_commit(k.log), 0);
+    kit_turn(&k);
+    ck_assert_int_eq(k.b.head, 3);
+    ck_assert_uint_eq(k.b.n_items, 0);
+    kit_publish(&k, 1, NULL);
+    kit_turn(&k);
+    struct kit_answer a = kit_read(fd);
+    ck_assert_int_eq(a.events, 1);
+    free(a.body);
+}
+END_TEST
+
 START_TEST(old_rows_reach_those_who_wait)
 {
     int fd = park_at(0);
@@ -295,6 +330,7 @@ check_follow(void)
     tcase_add_test(t, notices_a_commit_without_a_note);
     tcase_add_test(t, starts_with_the_last_seconds);
     tcase_add_test(t, log_grows_by_very_many);
+    tcase_add_test(t, names_that_are_too_long);
     tcase_add_test(t, old_rows_reach_those_who_wait);
     tcase_add_test(t, waits_for_a_log);
     tcase_add_test(t, another_file_at_the_path);

@@ -36,7 +36,8 @@ struct bh_recent {
 struct bh_broker {
     struct bh_conf *conf;
     struct bh_loop loop;
-    int64_t now; /* monotonic ms, read once a turn */
+    int64_t now;         /* monotonic ms, read once a turn */
+    int64_t watchdog_at; /* when systemd is to hear from us; 0: never */
     struct bh_stats stats;
     struct bh_domain *domains[BH_DOMAINS_MAX + 1]; /* the first: all others */
     size_t n_domains;

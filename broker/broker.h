@@ -52,6 +52,7 @@ struct bh_broker {
     int64_t floor;    /* every event in (floor, head] is in memory */
     bool behind;      /* the last turn stopped at its bound: go on at once */
     bool unread;      /* there may be rows that no commit will announce again */
+    bool failing;     /* it can't be read, and our log says so */
     int64_t check_at; /* when to ask the log whether it has changed */
     int64_t stat_at;  /* when to look whether the file was replaced */
     struct bh_recent *recent; /* BH_RECENT of them, by seq */

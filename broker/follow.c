@@ -150,6 +150,15 @@ close_log(struct bh_broker *b)
     b->store = NULL;
 }
 
+/* Once, however often it is tried: that is ten times a second. */
+static void
+complain(struct bh_broker *b, const char *what)
+{
+    if (!b->failing)
+        bh_log(BH_WARN, "%s: %s; trying again", what, bh_store_error(b->store));
+    b->failing = true;
+}
+
 static void
 open_log(struct bh_broker *b)
 {
@@ -158,9 +167,7 @@ open_log(struct bh_broker *b)
     if (rc == 0) rc = start_reading(b);
     if (rc == 0) return;
     /* Not there yet is no news: the first worker lays it. */
-    if (rc != -ENOENT)
-        bh_log(BH_WARN, "can't follow the log: %s; trying again",
-               bh_store_error(b->store));
+    if (rc != -ENOENT) complain(b, "can't follow the log");
     close_log(b);
 }
 
@@ -211,10 +218,13 @@ bh_follow_read(struct bh_broker *b)
     rc = read_rows(b);
     b->unread = rc < 0; /* ask again at the next check */
     if (rc < 0 && rc != -EBUSY) {
-        bh_log(BH_WARN, "reading the log: %s; opening it again",
-               bh_store_error(b->store));
+        complain(b, "reading the log");
         close_log(b);
         return;
+    }
+    if (rc == 0 && b->failing) {
+        bh_log(BH_NOTICE, "reading the log again");
+        b->failing = false;
     }
     b->behind = b->head - before >= BH_FOLLOW_ROWS;
 }

@@ -6,10 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "broker/follow.h"
 #include "brokerkit.h"
+#include "log.h"
 #include "store_admin.h"
 #include "suites.h"
 
@@ -231,6 +233,42 @@ START_TEST(another_file_with_the_same_head)
 }
 END_TEST
 
+/* How often TEXT stands in the file. */
+static int
+count_in(int file, const char *text)
+{
+    static char said[65536];
+    ssize_t n = pread(file, said, sizeof said - 1, 0);
+    int times = 0;
+
+    said[n > 0 ? n : 0] = '\0';
+    for (const char *p = said; (p = strstr(p, text)); p++) times++;
+    return times;
+}
+
+START_TEST(a_log_that_cannot_be_read_is_told_once)
+{
+    char command[512];
+    int file = memfd_create("stderr", MFD_CLOEXEC), was = dup(STDERR_FILENO);
+
+    snprintf(command, sizeof command,
+             "mkdir %s/good && mv %s* %s/good && echo nonsense >%s", k.dir,
+             k.path, k.dir, k.path);
+    ck_assert_int_eq(system(command), 0);
+    bh_log_level(BH_NOTICE);
+    dup2(file, STDERR_FILENO);
+    for (int i = 0; i < 10; i++) let_notice();
+    snprintf(command, sizeof command, "mv %s/good/* %s", k.dir, k.dir);
+    ck_assert_int_eq(system(command), 0);
+    let_notice();
+    dup2(was, STDERR_FILENO);
+    ck_assert_int_eq(count_in(file, "can't follow the log"), 1);
+    ck_assert_int_eq(count_in(file, "reading the log again"), 1);
+    close(was);
+    close(file);
+}
+END_TEST
+
 START_TEST(log_goes_back)
 {
     char command[512];
@@ -335,6 +373,7 @@ check_follow(void)
     tcase_add_test(t, waits_for_a_log);
     tcase_add_test(t, another_file_at_the_path);
     tcase_add_test(t, another_file_with_the_same_head);
+    tcase_add_test(t, a_log_that_cannot_be_read_is_told_once);
     tcase_add_test(t, log_goes_back);
     tcase_add_test(t, pruning_overtakes_a_broker_that_stood_still);
     tcase_add_test(t, numbers_that_were_never_given_out_are_no_gap);

@@ -17,6 +17,7 @@
 #include "note.h"
 #include "park.h"
 #include "process.h"
+#include "sock.h"
 #include "waiter.h"
 
 /* Descriptors kept for the log, the loop, and connections of workers. */
@@ -115,6 +116,7 @@ bh_broker_init(struct bh_broker *b, struct bh_conf *conf)
     b->conf = conf;
     b->now = bh_now_ms();
     b->listener.fd = -1;
+    if (bh_watchdog_ms() > 0) b->watchdog_at = b->now;
     init_lists(b);
     bh_heap_init(&b->timers);
     rc = bh_loop_init(&b->loop, bh_broker_before_wait, after_wait, b);
@@ -171,6 +173,15 @@ earlier(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+/* From the loop itself: a broker that has come to a stand is started again. */
+static void
+feed_watchdog(struct bh_broker *b)
+{
+    if (b->watchdog_at == 0 || b->now < b->watchdog_at) return;
+    bh_notify("WATCHDOG=1");
+    b->watchdog_at = b->now + bh_watchdog_ms();
+}
+
 /* Milliseconds until something is due by the clock. */
 static int
 wait_time(const struct bh_broker *b)
@@ -185,6 +196,7 @@ wait_time(const struct bh_broker *b)
     at = earlier(at, bh_channels_next(b));
     at = earlier(at, bh_memos_next(b));
     if (!b->listening && b->listener.fd >= 0) at = earlier(at, b->listen_at);
+    if (b->watchdog_at > 0) at = earlier(at, b->watchdog_at);
     return at <= b->now ? 0 : (int)earlier(at - b->now, 60000);
 }
 
@@ -203,6 +215,7 @@ bh_broker_before_wait(void *arg)
     bh_channels_expire(b);
     bh_memos_expire(b);
     bh_conn_tick(b);
+    feed_watchdog(b);
     bh_waiters_reap(b);
     bh_conns_reap(b);
     return wait_time(b);

@@ -36,7 +36,8 @@ struct bh_recent {
 struct bh_broker {
     struct bh_conf *conf;
     struct bh_loop loop;
-    int64_t now; /* monotonic ms, read once a turn */
+    int64_t now;         /* monotonic ms, read once a turn */
+    int64_t watchdog_at; /* when systemd is to hear from us; 0: never */
     struct bh_stats stats;
     struct bh_domain *domains[BH_DOMAINS_MAX + 1]; /* the first: all others */
     size_t n_domains;
@@ -51,6 +52,7 @@ struct bh_broker {
     int64_t floor;    /* every event in (floor, head] is in memory */
     bool behind;      /* the last turn stopped at its bound: go on at once */
     bool unread;      /* there may be rows that no commit will announce again */
+    bool failing;     /* it can't be read, and our log says so */
     int64_t check_at; /* when to ask the log whether it has changed */
     int64_t stat_at;  /* when to look whether the file was replaced */
     struct bh_recent *recent; /* BH_RECENT of them, by seq */

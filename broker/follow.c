@@ -37,6 +37,15 @@ expiry(const struct bh_broker *b, int64_t stored_at)
     return b->now + (age < ttl ? ttl - age : 0);
 }
 
+/* What no worker stores, as a file from elsewhere can have it, is for nobody:
+ * a token names no such org or property, and there is no room for the names. */
+static bool
+is_for_somebody(const struct bh_event_row *row)
+{
+    return row->domain.len <= BH_DOMAIN_MAX && row->org.len <= BH_NAME_MAX &&
+           row->property.len <= BH_NAME_MAX;
+}
+
 static bool
 take_row(void *arg, const struct bh_event_row *row)
 {
@@ -44,6 +53,10 @@ take_row(void *arg, const struct bh_event_row *row)
     if (row->seq != b->head + 1) { /* see pass_hole */
         b->hole = row->seq;
         return false;
+    }
+    if (!is_for_somebody(row)) {
+        set_head(b, row->seq, 0);
+        return true;
     }
     int64_t expires = expiry(b, row->stored_at);
     struct bh_channel *ch = bh_channel_find(b, row->domain, row->org);
@@ -92,6 +105,8 @@ forget_log(struct bh_broker *b, int64_t head, void (*tell)(struct bh_waiter *))
     bh_waiters_each(b, tell);
     bh_memos_clear(b);
     bh_channels_clear(b, head);
+    bh_answer_put(b->empty); /* it may name another log with the same head */
+    b->empty = NULL;
     memset(b->recent, 0, BH_RECENT * sizeof *b->recent);
 }
 
@@ -135,6 +150,15 @@ close_log(struct bh_broker *b)
     b->store = NULL;
 }
 
+/* Once, however often it is tried: that is ten times a second. */
+static void
+complain(struct bh_broker *b, const char *what)
+{
+    if (!b->failing)
+        bh_log(BH_WARN, "%s: %s; trying again", what, bh_store_error(b->store));
+    b->failing = true;
+}
+
 static void
 open_log(struct bh_broker *b)
 {
@@ -143,9 +167,7 @@ open_log(struct bh_broker *b)
     if (rc == 0) rc = start_reading(b);
     if (rc == 0) return;
     /* Not there yet is no news: the first worker lays it. */
-    if (rc != -ENOENT)
-        bh_log(BH_WARN, "can't follow the log: %s; trying again",
-               bh_store_error(b->store));
+    if (rc != -ENOENT) complain(b, "can't follow the log");
     close_log(b);
 }
 
@@ -196,10 +218,13 @@ bh_follow_read(struct bh_broker *b)
     rc = read_rows(b);
     b->unread = rc < 0; /* ask again at the next check */
     if (rc < 0 && rc != -EBUSY) {
-        bh_log(BH_WARN, "reading the log: %s; opening it again",
-               bh_store_error(b->store));
+        complain(b, "reading the log");
         close_log(b);
         return;
+    }
+    if (rc == 0 && b->failing) {
+        bh_log(BH_NOTICE, "reading the log again");
+        b->failing = false;
     }
     b->behind = b->head - before >= BH_FOLLOW_ROWS;
 }

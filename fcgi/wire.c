@@ -14,6 +14,8 @@
 
 #define OPEN_MS  250 /* a broker that runs answers within a millisecond */
 #define PAUSE_MS 100 /* after a failure nobody tries again for so long */
+/* Of a broker that has stopped reading: one sender waits in so long. */
+#define STALL_MS 1000
 
 struct bh_wire {
     const char *path;
@@ -24,6 +26,7 @@ struct bh_wire {
     uint64_t tries;     /* connections attempted so far */
     int64_t pause_till; /* monotonic */
     bool down;          /* said so in the log */
+    int64_t stalled;    /* atomic: when a sender may wait again; 0: all may */
 };
 
 /* ---- one connection ---- */
@@ -121,6 +124,34 @@ bh_wire_free(struct bh_wire *w)
     bh_free(w);
 }
 
+/* Nobody waits for a broker that has just kept somebody waiting in vain, but
+ * one now and then: the threads are for those that can be answered. */
+static bool
+may_wait(struct bh_wire *w)
+{
+    int64_t till = __atomic_load_n(&w->stalled, __ATOMIC_RELAXED);
+    int64_t now = bh_now_ms();
+
+    if (till == 0) return true;
+    return now >= till && __atomic_compare_exchange_n(
+                              &w->stalled, &till, now + STALL_MS, false,
+                              __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+}
+
+static int
+send_patiently(struct bh_wire *w, const struct bh_buf *msg, int pass)
+{
+    bool wait = may_wait(w);
+    int rc =
+        bh_sock_send(w->fd, msg->p, msg->len, pass, wait ? 0 : MSG_DONTWAIT);
+
+    if (rc == 0)
+        __atomic_store_n(&w->stalled, 0, __ATOMIC_RELAXED);
+    else if (rc == -EAGAIN && wait)
+        __atomic_store_n(&w->stalled, bh_now_ms() + STALL_MS, __ATOMIC_RELAXED);
+    return rc;
+}
+
 /* *TRY says which connection it was. */
 static int
 send_shared(struct bh_wire *w, const struct bh_buf *msg, int pass,
@@ -130,7 +161,7 @@ send_shared(struct bh_wire *w, const struct bh_buf *msg, int pass,
 
     pthread_rwlock_rdlock(&w->lock);
     *try = w->tries;
-    if (w->fd >= 0) rc = bh_sock_send(w->fd, msg->p, msg->len, pass, 0);
+    if (w->fd >= 0) rc = send_patiently(w, msg, pass);
     pthread_rwlock_unlock(&w->lock);
     return rc;
 }

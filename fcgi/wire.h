@@ -30,8 +30,9 @@ void bh_wire_free(struct bh_wire *w); /* NULL is fine */
 /*
  * Send a message with the descriptor PASS; reconnects once where the broker has
  * gone. Thread-safe. 0: PASS has been duplicated into the broker's hands.
- * Else a negative errno and nothing was sent. While the broker is away all but
- * a few callers learn so without waiting.
+ * Else a negative errno and nothing was sent: -EAGAIN where the broker doesn't
+ * read. While it is away, or doesn't, all but a few callers learn so without
+ * waiting.
  */
 int bh_wire_send(struct bh_wire *w, const struct bh_buf *msg, int pass);
 

@@ -45,10 +45,6 @@ bool bh_json_named(struct bh_str name, const char *word);
 bool bh_json_member(struct bh_str object, const char *word,
                     struct bh_str *value);
 
-/* "string", "number", "object", "array", "boolean" or "null", by the first byte
- * of a checked value. */
-const char *bh_json_type(struct bh_str value);
-
 /* The decoded text of a checked string value (quotes included), appended to
  * OUT. It may hold NULs. 0 or -ENOMEM. */
 int bh_json_string(struct bh_buf *out, struct bh_str value);

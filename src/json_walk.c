@@ -123,23 +123,3 @@ bh_json_member(struct bh_str object, const char *word, struct bh_str *value)
         if (bh_json_named(name, word)) return true;
     return false;
 }
-
-const char *
-bh_json_type(struct bh_str value)
-{
-    switch (value.len > 0 ? value.p[0] : '\0') {
-    case '"':
-        return "string";
-    case '{':
-        return "object";
-    case '[':
-        return "array";
-    case 't':
-    case 'f':
-        return "boolean";
-    case 'n':
-        return "null";
-    default:
-        return "number";
-    }
-}

@@ -92,17 +92,6 @@ bh_mem_fail_at(unsigned long n)
     return atomic_exchange_explicit(&fail_in, n, memory_order_relaxed) != 0;
 }
 
-bool
-bh_same_secret(const void *a, const void *b, size_t len)
-{
-    /* volatile: no early end, whatever the compiler knows about A and B. */
-    const volatile unsigned char *x = a, *y = b;
-    unsigned char differ = 0;
-
-    for (size_t i = 0; i < len; i++) differ |= (unsigned char)(x[i] ^ y[i]);
-    return differ == 0;
-}
-
 void
 bh_wipe(void *p, size_t len)
 {

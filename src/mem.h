@@ -26,8 +26,6 @@ size_t bh_mem_used(void);
  * it off. Returns whether an earlier order is still waiting. */
 bool bh_mem_fail_at(unsigned long n);
 
-/* Whether the LEN bytes are the same, in a time that depends on LEN alone. */
-bool bh_same_secret(const void *a, const void *b, size_t len);
 /* Overwrite, and not optimised away. */
 void bh_wipe(void *p, size_t len);
 

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <linux/sockios.h>
@@ -310,6 +311,17 @@ bh_sock_unread(int fd)
     int n = 0;
 
     return ioctl(fd, SIOCOUTQ, &n) < 0 ? -errno : n;
+}
+
+int
+bh_watchdog_ms(void)
+{
+    long us = env_number("WATCHDOG_USEC");
+    long pid = env_number("WATCHDOG_PID");
+
+    if (us <= 0 || (pid >= 0 && pid != (long)getpid())) return 0;
+    us /= 2000;
+    return us < 1 ? 1 : us > INT_MAX ? INT_MAX : (int)us;
 }
 
 void

@@ -66,5 +66,8 @@ int bh_sock_unread(int fd);
 
 /* Tell systemd, where it asked to be told (sd_notify(3)'s protocol). */
 void bh_notify(const char *state);
+/* How often it is to be told "WATCHDOG=1", in ms: half of the time after which
+ * it ends the program. 0: not at all. */
+int bh_watchdog_ms(void);
 
 #endif

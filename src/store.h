@@ -87,8 +87,8 @@ int bh_store_telemetry(struct bh_store *s, const struct bh_telemetry *t);
 int bh_store_telemetry_keep(struct bh_store *s, int64_t rows,
                             int64_t before_ms);
 
-/* What became of an event. WOKEN < 0: nobody knows. Of an event that isn't
- * there any more nothing is kept. */
+/* What became of an event. WOKEN < 0: nobody knows. Of an event that was pruned
+ * meanwhile it is kept as well, until it is old. */
 struct bh_delivery {
     int64_t seq, woken;
     int64_t took_us;

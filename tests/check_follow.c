@@ -6,10 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "broker/follow.h"
 #include "brokerkit.h"
+#include "log.h"
 #include "store_admin.h"
 #include "suites.h"
 
@@ -103,6 +105,41 @@ START_TEST(log_grows_by_very_many)
 }
 END_TEST
 
+/* Names that no worker would store: the broker has no room for them. */
+START_TEST(names_that_are_too_long)
+{
+    static char longer[70000];
+    struct bh_row row = {.domain = {"tasks", 5},
+                         .org = {"o1", 2},
+                         .event_id = {"e", 1},
+                         .event_type = {"T", 1},
+                         .publisher = {"p", 1},
+                         .body = {"{}", 2}};
+    struct bh_str *const names[] = {&row.domain, &row.org, &row.property};
+    enum bh_stored what;
+    int64_t seq;
+    int fd = park_at(0);
+
+    memset(longer, 'a', sizeof longer);
+    ck_assert_int_eq(bh_store_begin(k.log), 0);
+    for (size_t i = 0; i < bh_countof(names); i++) {
+        struct bh_str was = *names[i];
+        *names[i] = (struct bh_str){longer, sizeof longer};
+        ck_assert_int_eq(bh_store_append(k.log, &row, NULL, &seq, &what), 0);
+        *names[i] = was;
+    }
+    ck_assert_int_eq(bh_store_commit(k.log), 0);
+    kit_turn(&k);
+    ck_assert_int_eq(k.b.head, 3);
+    ck_assert_uint_eq(k.b.n_items, 0);
+    kit_publish(&k, 1, NULL);
+    kit_turn(&k);
+    struct kit_answer a = kit_read(fd);
+    ck_assert_int_eq(a.events, 1);
+    free(a.body);
+}
+END_TEST
+
 START_TEST(old_rows_reach_those_who_wait)
 {
     int fd = park_at(0);
@@ -147,14 +184,11 @@ START_TEST(waits_for_a_log)
 }
 END_TEST
 
-START_TEST(another_file_at_the_path)
+static void
+lay_another_log(void)
 {
     char command[512], old[BH_LOG_ID_LEN + 1];
-    int fd;
 
-    kit_publish(&k, 7, NULL);
-    kit_turn(&k);
-    fd = park_at(7);
     strcpy(old, k.b.log_id);
     bh_store_close(k.log);
     snprintf(command, sizeof command, "mkdir %s/old && mv %s* %s/old/", k.dir,
@@ -163,12 +197,75 @@ START_TEST(another_file_at_the_path)
     ck_assert_int_eq(bh_store_open_writer(&k.log, k.path, BH_SYNC_NORMAL), 0);
     let_notice();
     ck_assert_str_ne(k.b.log_id, old);
+}
+
+START_TEST(another_file_at_the_path)
+{
+    int fd;
+
+    kit_publish(&k, 7, NULL);
+    kit_turn(&k);
+    fd = park_at(7);
+    lay_another_log();
     ck_assert_int_eq(k.b.head, 0);
     expect_gap(fd, "\"log\"");
     ck_assert_uint_eq(k.b.n_items, 0);
     kit_publish(&k, 1, NULL);
     kit_turn(&k);
     ck_assert_int_eq(k.b.head, 1);
+}
+END_TEST
+
+START_TEST(another_file_with_the_same_head)
+{
+    struct bh_park p = kit_park(&k);
+    struct kit_answer a;
+
+    p.wait_ms = 0;
+    for (int i = 0; i < 2; i++) {
+        kit_cursor(&k, &p, 0);
+        a = kit_read(kit_send(&k, &p));
+        ck_assert_ptr_nonnull(strstr(a.body, "\"gap\":null"));
+        ck_assert_ptr_nonnull(strstr(a.body, k.b.log_id));
+        free(a.body);
+        if (i == 0) lay_another_log();
+    }
+}
+END_TEST
+
+/* How often TEXT stands in the file. */
+static int
+count_in(int file, const char *text)
+{
+    static char said[65536];
+    ssize_t n = pread(file, said, sizeof said - 1, 0);
+    int times = 0;
+
+    said[n > 0 ? n : 0] = '\0';
+    for (const char *p = said; (p = strstr(p, text)); p++) times++;
+    return times;
+}
+
+START_TEST(a_log_that_cannot_be_read_is_told_once)
+{
+    char command[512];
+    int file = memfd_create("stderr", MFD_CLOEXEC), was = dup(STDERR_FILENO);
+
+    snprintf(command, sizeof command,
+             "mkdir %s/good && mv %s* %s/good && echo nonsense >%s", k.dir,
+             k.path, k.dir, k.path);
+    ck_assert_int_eq(system(command), 0);
+    bh_log_level(BH_NOTICE);
+    dup2(file, STDERR_FILENO);
+    for (int i = 0; i < 10; i++) let_notice();
+    snprintf(command, sizeof command, "mv %s/good/* %s", k.dir, k.dir);
+    ck_assert_int_eq(system(command), 0);
+    let_notice();
+    dup2(was, STDERR_FILENO);
+    ck_assert_int_eq(count_in(file, "can't follow the log"), 1);
+    ck_assert_int_eq(count_in(file, "reading the log again"), 1);
+    close(was);
+    close(file);
 }
 END_TEST
 
@@ -271,9 +368,12 @@ check_follow(void)
     tcase_add_test(t, notices_a_commit_without_a_note);
     tcase_add_test(t, starts_with_the_last_seconds);
     tcase_add_test(t, log_grows_by_very_many);
+    tcase_add_test(t, names_that_are_too_long);
     tcase_add_test(t, old_rows_reach_those_who_wait);
     tcase_add_test(t, waits_for_a_log);
     tcase_add_test(t, another_file_at_the_path);
+    tcase_add_test(t, another_file_with_the_same_head);
+    tcase_add_test(t, a_log_that_cannot_be_read_is_told_once);
     tcase_add_test(t, log_goes_back);
     tcase_add_test(t, pruning_overtakes_a_broker_that_stood_still);
     tcase_add_test(t, numbers_that_were_never_given_out_are_no_gap);

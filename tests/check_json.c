@@ -593,18 +593,6 @@ START_TEST(test_member)
 }
 END_TEST
 
-START_TEST(test_type)
-{
-    ck_assert_str_eq(bh_json_type(TEXT("\"\"")), "string");
-    ck_assert_str_eq(bh_json_type(TEXT("-1")), "number");
-    ck_assert_str_eq(bh_json_type(TEXT("{}")), "object");
-    ck_assert_str_eq(bh_json_type(TEXT("[]")), "array");
-    ck_assert_str_eq(bh_json_type(TEXT("true")), "boolean");
-    ck_assert_str_eq(bh_json_type(TEXT("false")), "boolean");
-    ck_assert_str_eq(bh_json_type(TEXT("null")), "null");
-}
-END_TEST
-
 /* ---- strings ---- */
 
 static const struct {
@@ -744,7 +732,6 @@ check_json(void)
     tcase_add_test(t, test_next);
     tcase_add_test(t, test_next_on_junk);
     tcase_add_test(t, test_member);
-    tcase_add_test(t, test_type);
     tcase_add_loop_test(t, test_string, 0, (int)bh_countof(strings));
     tcase_add_test(t, test_quote);
     tcase_add_test(t, test_utf8_code_points);

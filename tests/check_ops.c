@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "brokerkit.h"
@@ -315,6 +316,43 @@ START_TEST(park_without_a_connection)
 }
 END_TEST
 
+/* What systemd has heard; "" if nothing. */
+static const char *
+heard(int fd)
+{
+    static char got[64];
+    ssize_t n = recv(fd, got, sizeof got - 1, MSG_DONTWAIT);
+
+    got[n > 0 ? n : 0] = '\0';
+    return got;
+}
+
+START_TEST(watchdog_hears_of_the_loop)
+{
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    kit_close(&k);
+    snprintf(a.sun_path, sizeof a.sun_path, "/tmp/bellhop-ops.%ld",
+             (long)getpid());
+    ck_assert_int_eq(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
+    setenv("NOTIFY_SOCKET", a.sun_path, 1);
+    setenv("WATCHDOG_USEC", "1000000", 1);
+    unsetenv("WATCHDOG_PID");
+    kit_open(&k, "");
+    ck_assert_str_eq(heard(fd), "WATCHDOG=1");
+    kit_sleep(&k, 499);
+    ck_assert_int_le(bh_broker_before_wait(&k.b), 1);
+    ck_assert_str_eq(heard(fd), "");
+    kit_sleep(&k, 1);
+    bh_broker_before_wait(&k.b);
+    ck_assert_str_eq(heard(fd), "WATCHDOG=1");
+    ck_assert_str_eq(heard(fd), "");
+    unlink(a.sun_path);
+    close(fd);
+}
+END_TEST
+
 START_TEST(pauses_when_descriptors_run_out)
 {
     struct rlimit l, low;
@@ -360,6 +398,7 @@ check_ops(void)
     tcase_add_test(t, worker_dies_with_a_note_out);
     tcase_add_test(t, waiters_outlive_their_worker);
     tcase_add_test(t, park_without_a_connection);
+    tcase_add_test(t, watchdog_hears_of_the_loop);
     tcase_add_test(t, pauses_when_descriptors_run_out);
     suite_add_tcase(s, t);
     return s;

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
@@ -479,6 +480,29 @@ START_TEST(tells_systemd)
 }
 END_TEST
 
+START_TEST(watchdog_is_told_twice_as_often)
+{
+    char pid[32];
+
+    unsetenv("WATCHDOG_PID");
+    unsetenv("WATCHDOG_USEC");
+    ck_assert_int_eq(bh_watchdog_ms(), 0);
+    setenv("WATCHDOG_USEC", "30000000", 1);
+    ck_assert_int_eq(bh_watchdog_ms(), 15000);
+    setenv("WATCHDOG_PID", "1", 1); /* it is another's */
+    ck_assert_int_eq(bh_watchdog_ms(), 0);
+    snprintf(pid, sizeof pid, "%ld", (long)getpid());
+    setenv("WATCHDOG_PID", pid, 1);
+    ck_assert_int_eq(bh_watchdog_ms(), 15000);
+    setenv("WATCHDOG_USEC", "1", 1);
+    ck_assert_int_eq(bh_watchdog_ms(), 1);
+    setenv("WATCHDOG_USEC", "9223372036854775807", 1);
+    ck_assert_int_eq(bh_watchdog_ms(), INT_MAX);
+    setenv("WATCHDOG_USEC", "soon", 1);
+    ck_assert_int_eq(bh_watchdog_ms(), 0);
+}
+END_TEST
+
 START_TEST(no_socket_at_all)
 {
     struct bh_peer peer;
@@ -523,6 +547,7 @@ check_sock(void)
     tcase_add_test(tc, inherited_sockets);
     tcase_add_test(tc, activated_by_the_right_socket);
     tcase_add_test(tc, tells_systemd);
+    tcase_add_test(tc, watchdog_is_told_twice_as_often);
     tcase_add_test(tc, no_socket_at_all);
     suite_add_tcase(s, tc);
     return s;

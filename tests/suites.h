@@ -51,6 +51,7 @@
     X(queue) \
     X(writer) \
     X(turn) \
+    X(wire) \
     X(slow) \
     X(worker) \
     X(handover) \

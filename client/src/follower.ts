@@ -116,6 +116,7 @@ export function createFollower(place: Place): Follower {
   }
 
   function check() {
+    if (!life) return;
     later();
     if (env.now() - helloAt >= helloEveryMs) hello();
     claim();

@@ -70,8 +70,8 @@ export function createLeader(place: Place): Part {
       store,
       telemetry,
     );
-    running = pump.run(signal);
     heartbeat();
+    running = pump.run(signal);
   }
 
   function poke() {
@@ -79,8 +79,6 @@ export function createLeader(place: Place): Part {
   }
 
   function start(how: RoleChange) {
-    // A leader that no longer answers says nothing about the server.
-    if (how === 'steal' || how === 'acquired') store.set({ status: 'connecting' });
     telemetry(how === 'acquired' ? 'leader_acquired' : 'leader_takeover', { how });
     startPump();
   }

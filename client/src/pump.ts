@@ -114,7 +114,7 @@ export function createPump(link: Link, hooks: PumpHooks, store: Store, telemetry
     if (answer.overloaded) throw overloaded(answer.retryAfterMs);
     contact('poll');
     await take(answer, ask, 'poll');
-    if (answer.retryAfterMs !== undefined) return asked(answer.retryAfterMs);
+    if (answer.retryAfterMs) return asked(answer.retryAfterMs);
     if (probe) return 0;
     const hidden = hooks.seen() ? 0 : some(settings.hiddenBackoffMs);
     if (answer.gap || answer.events.length) return hidden;

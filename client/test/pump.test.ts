@@ -524,3 +524,18 @@ test('a listener that throws is reported, and neither stops the loop nor costs a
   expect(tab.errors[0]?.cause).toEqual(new Error('mine'));
   expect(tab.snapshot()).toMatchObject({ status: 'live', cursor: 'log1-2' });
 });
+
+test('Retry-After: 0 with nothing, again and again, is no loop', async () => {
+  const { world, server } = await one(
+    {},
+    {
+      intercept: (r) => {
+        if (!r.path.startsWith('subscribe')) return undefined;
+        const answer = { events: [], cursor: 'log1-0', gap: null };
+        return new Response(JSON.stringify(answer), { headers: { 'Retry-After': '0' } });
+      },
+    },
+  );
+  await world.advance(60_000);
+  expect(server.subscribes().length).toBeLessThan(32);
+});

@@ -1,7 +1,7 @@
 // What is missed is replayed from the log, or told.
 import { expect, test } from 'vitest';
 import type { RealtimeOptions } from '../src/index.js';
-import { open } from './fake/browser.js';
+import { open, type Tab } from './fake/browser.js';
 import { problem, Server } from './fake/server.js';
 
 const start = (tabs: number, options: Partial<RealtimeOptions> = {}) =>
@@ -215,4 +215,21 @@ test('gaps are told to telemetry', async () => {
   tabs[0]?.client.stop();
   tabs[0]?.client.start();
   await world.until('told', () => told.includes('gap log'), 1_000);
+});
+
+test('more comes while a long log is read: given up, it goes on from where it has got to', async () => {
+  const { world, server, tabs } = await start(1);
+  const [tab] = tabs as [Tab];
+  server.historyPage = 1;
+  tab.client.stop();
+  server.publish(45);
+  server.inMemoryFrom = 46;
+  server.intercept = (r) => {
+    if (r.path === 'history' && server.log.length < 60) server.publish(1);
+    return undefined;
+  };
+  tab.client.start();
+  await world.until('given up, and on', () => tab.seqs().at(-1) === 60);
+  expect(tab.holes.at(-1), 'nothing lies between the 50 pages and what came after').toEqual([50, 50]);
+  expect(tab.seqs()).toEqual(Array.from({ length: 60 }, (_, i) => i + 1));
 });

@@ -24,6 +24,7 @@ export function createMissing(place: Place): FetchMissing {
 
   /** False: it failed, and is worth another try. */
   async function once(signal: AbortSignal): Promise<boolean> {
+    if (signal.aborted) return true;
     try {
       const token = await tokens.get(signal);
       const cursor = inbox.cursor();

@@ -27,7 +27,7 @@ export function createFollower(place: Place): Follower {
   let leaderTab = '';
   let heardAt = 0;
   let helloAt = 0;
-  let claimedAt = Number.NEGATIVE_INFINITY;
+  let claimedAt = -claimEveryMs;
   let visibleSince = 0;
   let checking: unknown;
   let settling: unknown;

@@ -25,7 +25,7 @@ export interface Pump {
   restart(): void;
 }
 
-const never = Number.POSITIVE_INFINITY;
+const never = Infinity;
 
 export function createPump(link: Link, hooks: PumpHooks, store: Store, telemetry: Telemetry): Pump {
   const { settings, env } = link;

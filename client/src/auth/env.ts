@@ -9,6 +9,8 @@ export function browserEnv(): AuthEnv {
     ...env,
     // Node has channels too, and an open one keeps its process.
     channel: window && env.channel,
+    origin: globalThis.location?.origin,
+    resolve: (url) => new Request(url).url,
     fetch: (input, init) => fetch(input, init),
     onStorage(listener) {
       const heard = (event: StorageEvent) => listener(event.key, event.newValue);

@@ -10,6 +10,9 @@ export interface Surroundings {
   bannerAfterFailures: number;
 }
 
+/** No refresh has failed, none is under way. */
+const untroubled = { failures: 0, retryAt: 0, elsewhere: false };
+
 export class SessionState {
   /** Goes up when a session begins or ends: what was under way for an older one is discarded. */
   gen = 0;
@@ -78,7 +81,7 @@ export class SessionState {
     if (this.#owner !== null && this.#owner !== owner) this.#leave('Another user has signed in');
     if (this.#user.signal.aborted) this.#user = new AbortController();
     this.#owner = owner;
-    Object.assign(this, { sid, session, rev, since: env.wall(), failures: 0, retryAt: 0, elsewhere: false });
+    Object.assign(this, untroubled, { sid, session, rev, since: env.wall() });
     if (announce) {
       store.write(session, rev);
       if (another) bus.post({ type: 'login', sid });
@@ -139,16 +142,7 @@ export class SessionState {
 
   #forget(): void {
     this.gen++;
-    Object.assign(this, {
-      session: null,
-      sid: null,
-      rev: '',
-      refused: '',
-      refusals: 0,
-      failures: 0,
-      retryAt: 0,
-      elsewhere: false,
-    });
+    Object.assign(this, untroubled, { sid: null, session: null, rev: '', refused: '', refusals: 0 });
   }
 
   #leave(reason: string): void {

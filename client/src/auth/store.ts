@@ -101,7 +101,7 @@ export class SharedStore {
     const value = this.#get(EXPIRY);
     if (value !== this.#outdated) this.#outdated = undefined;
     const copy = Number.parseFloat((this.#outdated === undefined && value) || '');
-    return Number.isFinite(copy) ? copy : Number.POSITIVE_INFINITY;
+    return Number.isFinite(copy) ? copy : Infinity;
   }
 
   retry(): Retry | null {

@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { AuthOptions, Session } from '../../src/auth/core.js';
+import { type AuthOptions, createAuth, type Session } from '../../src/auth/core.js';
+import { browserEnv } from '../../src/auth/env.js';
+import type { Locks } from '../../src/types.js';
 import { FakeBrowser, session, type Tab } from './browser.js';
 
 let browser: FakeBrowser;
@@ -686,7 +688,9 @@ describe('auth.fetch', () => {
 
   it('keeps what the caller sends along', async () => {
     const [tab] = (await signedIn(1)) as [Tab];
-    await tab.auth.fetch(new Request('http://h/x', { method: 'PUT', body: 'b', headers: { 'X-A': '1' } }));
+    await tab.auth.fetch(
+      new Request('https://app.example/x', { method: 'PUT', body: 'b', headers: { 'X-A': '1' } }),
+    );
     await tab.auth.fetch('/y', { headers: [['X-A', '2']] });
     expect(tab.fetched.map(({ init }) => new Headers(init.headers).get('X-A'))).toEqual(['1', '2']);
   });
@@ -694,12 +698,70 @@ describe('auth.fetch', () => {
   it('C11: after a 401 renews the token and sends once more', async () => {
     const [tab] = (await signedIn(1)) as [Tab];
     tab.answer = async () => new Response(null, { status: tab.fetched.length > 1 ? 200 : 401 });
-    const answer = tab.auth.fetch(new Request('http://h/x', { method: 'POST', body: 'once' }));
+    const answer = tab.auth.fetch(new Request('https://app.example/x', { method: 'POST', body: 'once' }));
     await ms(1_000);
     expect((await answer).status).toBe(200);
     expect(refreshes).toHaveLength(1);
     expect(tab.fetched.map(({ token }) => token)).toHaveLength(2);
     expect(new Set(tab.fetched.map(({ token }) => token)).size).toBe(2);
+  });
+
+  it('sends the token to the page’s own origin and to those that are named, and to no other', async () => {
+    const [tab] = (await signedIn(1, { tokenOrigins: ['https://API.example:443/v1'] })) as [Tab];
+    const urls = {
+      '/api/tasks': true,
+      tasks: true,
+      'https://app.example/x': true,
+      'https://api.example/x': true,
+      'http://app.example/x': false,
+      'https://app.example:8443/x': false,
+      'https://app.example.evil.example/x': false,
+      'https://app.example@evil.example/x': false,
+      '//evil.example/x': false,
+      'data:,x': false,
+      'https://': false,
+    };
+    for (const url of Object.keys(urls)) await tab.auth.fetch(url);
+    await tab.auth.fetch(new URL('https://evil.example/x'));
+    await tab.auth.fetch(new Request('https://evil.example/x'));
+    await tab.auth.fetch(new Request('https://api.example/x'));
+    expect(tab.fetched.map(({ token }) => token !== null)).toEqual([
+      ...Object.values(urls),
+      false,
+      false,
+      true,
+    ]);
+  });
+
+  it('has no origin of its own in a file or a sandbox', async () => {
+    const [tab] = (await signedIn(1, { env: { origin: 'null' } })) as [Tab];
+    for (const url of ['data:,x', 'file:///x', '/api']) await tab.auth.fetch(url);
+    expect(tab.fetched.map(({ token }) => token)).toEqual([null, null, null]);
+  });
+
+  it('takes no origin that is none', () => {
+    for (const origin of ['*', 'api.example', ''])
+      expect(() => createAuth({ refresh, tokenOrigins: [origin] }), origin).toThrow(TypeError);
+  });
+
+  it('another origin’s answers say nothing of the token, and its own Authorization stays', async () => {
+    const [tab] = (await signedIn(1)) as [Tab];
+    tab.answer = async () => new Response(null, { status: 401 });
+    const answer = await tab.auth.fetch('https://other.example/', {
+      headers: { Authorization: 'Basic eDp5' },
+    });
+    expect(answer.status).toBe(401);
+    expect(tab.fetched.map(({ token }) => token)).toEqual(['Basic eDp5']);
+    expect(refreshes).toEqual([]);
+    // One that waits ends at logout all the same.
+    tab.answer = (_, init) =>
+      new Promise((__, reject) => {
+        init.signal?.addEventListener('abort', () => reject(init.signal?.reason));
+      });
+    const waiting = tab.auth.fetch('https://other.example/');
+    await ms(1);
+    tab.auth.logout();
+    await expect(waiting).rejects.toThrow('Signed out');
   });
 
   it('does not send a stream twice', async () => {

@@ -131,7 +131,16 @@ export class SessionState {
 
   become(state: AuthState, elsewhere = false): void {
     this.#snapshot = this.#shown(state, elsewhere);
-    for (const listener of [...this.#listeners]) listener();
+    for (const listener of [...this.#listeners]) {
+      try {
+        listener();
+      } catch (cause) {
+        // The application's mistake ends no logout and no refresh. It is reported as any that nobody catches.
+        queueMicrotask(() => {
+          throw cause;
+        });
+      }
+    }
   }
 
   close(): void {

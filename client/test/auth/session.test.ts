@@ -664,6 +664,34 @@ describe('messages', () => {
   });
 });
 
+describe('a listener that throws', () => {
+  it('stops no refresh and no logout, and is reported', async () => {
+    const reported: (() => void)[] = [];
+    vi.stubGlobal('queueMicrotask', (report: () => void) => reported.push(report));
+    const told: (Session | null)[] = [];
+    const tab = browser.tab({ refresh, logout: (ended) => told.push(ended) });
+    let calls = 0;
+    tab.auth.subscribe(() => {
+      throw new Error('mine');
+    });
+    tab.auth.subscribe(() => calls++);
+    tab.auth.login(session());
+    browser.setItem('auth-expiry', '0');
+    const token = tab.auth.getToken();
+    await ms(1_000);
+    vi.unstubAllGlobals();
+    expect(await token).toBe(tab.auth.peekToken());
+    expect(refreshes).toHaveLength(1);
+    expect(tab.auth.getSnapshot()).toMatchObject({ state: 'active', failures: 0 });
+    vi.stubGlobal('queueMicrotask', (report: () => void) => reported.push(report));
+    tab.auth.logout();
+    vi.unstubAllGlobals();
+    expect(told).toHaveLength(1);
+    expect(calls).toBe(reported.length);
+    expect(() => reported[0]?.()).toThrow('mine');
+  });
+});
+
 describe('auth.fetch', () => {
   it('P15: reads the token when it sends', async () => {
     const [tab] = (await signedIn(1)) as [Tab];

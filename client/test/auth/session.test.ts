@@ -692,6 +692,31 @@ describe('a listener that throws', () => {
   });
 });
 
+describe('a page that is prerendered', () => {
+  it('renews nothing, and so tells other tabs of no failure, until it is shown', async () => {
+    const document = Object.assign(new EventTarget(), { prerendering: true, visibilityState: 'hidden' });
+    vi.stubGlobal('document', document);
+    for (const name of ['addEventListener', 'removeEventListener']) vi.stubGlobal(name, () => {});
+    const { page } = browserEnv();
+    // Its locks are granted, and its messages sent, when it is shown.
+    const locks: Locks = {
+      request: (_, { signal }) =>
+        new Promise((__, reject) => {
+          signal?.addEventListener('abort', () => reject(new DOMException('aborted', 'AbortError')));
+        }),
+    };
+    browser.setItem('auth-session', JSON.stringify({ sid: 's-1', rev: 'r' }));
+    const tab = browser.tab({ refresh, env: { page, locks } });
+    await ms(120_000);
+    expect(tab.auth.getSnapshot()).toMatchObject({ failures: 0, blocked: false });
+    expect(browser.stored.has('auth-retry')).toBe(false);
+    document.prerendering = false;
+    document.dispatchEvent(new Event('visibilitychange'));
+    await ms(60_000);
+    expect(tab.auth.getSnapshot().failures).toBeGreaterThan(0);
+  });
+});
+
 describe('auth.fetch', () => {
   it('P15: reads the token when it sends', async () => {
     const [tab] = (await signedIn(1)) as [Tab];

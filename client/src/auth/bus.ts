@@ -11,7 +11,8 @@ export type Message =
   | { type: 'login' | 'expired'; sid: string }
   /** on auth-refresh */
   | { type: 'started'; sid: string; at: number }
-  | { type: 'token'; sid: string; rev: string; session: Session }
+  /** `kept`: storage knows of it */
+  | { type: 'token'; sid: string; rev: string; session: Session; kept: boolean }
   | { type: 'failed'; sid: string; attempt: number; nextInMs: number }
   | { type: 'ask'; sid: string; rev: string };
 

@@ -109,9 +109,10 @@ export class SessionKeeper implements Omit<Auth, 'fetch'> {
     const nextInMs = Number(message.nextInMs);
     if (message.type === 'logout') is.end(text(message.reason) ?? undefined, true);
     else if (message.type === 'expired') is.expire();
-    else if (message.type === 'token' && session?.sid === sid && rev !== is.rev) is.take(session, rev);
+    else if (message.type === 'token' && session?.sid === sid && rev !== is.rev)
+      is.take(session, rev, message.kept !== false);
     else if (message.type === 'ask' && is.session && rev === is.rev)
-      this.#bus.post({ type: 'token', sid, rev, session: is.session });
+      this.#bus.post({ type: 'token', sid, rev, session: is.session, kept: !this.#store.full });
     else if (message.type === 'started') is.elsewhere = true;
     else if (message.type === 'failed' && attempt > 0 && nextInMs >= 0 && nextInMs < DAY_MS)
       this.#renewal.watch(attempt, nextInMs);

@@ -85,14 +85,16 @@ export class SessionState {
     if (announce) {
       store.write(session, rev);
       if (another) bus.post({ type: 'login', sid });
-      bus.post({ type: 'token', sid, rev, session });
+      bus.post({ type: 'token', sid, rev, session, kept: !store.full });
     }
     this.become('active');
   }
 
   /** Another tab came by it. */
-  take(session: Session, rev: string): void {
-    this.around.store.outdate();
+  take(session: Session, rev: string, kept = true): void {
+    const { store } = this.around;
+    store.full = !kept;
+    store.outdate();
     this.adopt(session, rev, false);
   }
 

@@ -16,6 +16,7 @@ beforeEach(() => {
 afterEach(() => {
   browser.close();
   vi.useRealTimers();
+  vi.unstubAllGlobals();
 });
 
 /** Storage alone says that a token has expired: that is believed after this. */
@@ -648,6 +649,36 @@ describe('messages', () => {
     await ms(3_000);
     expect(refreshes).toHaveLength(1);
     expect(tab.auth.getSnapshot().state).toBe('active');
+  });
+
+  it('full storage signs nobody out, in no tab', async () => {
+    const tabs = [browser.tab({ refresh }), browser.tab({ refresh })];
+    const lookAgain = () => {
+      for (const tab of tabs) tab.page('visibilitychange');
+    };
+    const full = vi.spyOn(browser, 'setItem').mockImplementation((key, value) => {
+      if (value !== null) throw new DOMException('full', 'QuotaExceededError');
+      browser.stored.delete(key);
+      for (const tab of tabs) tab.view.delete(key);
+    });
+    at(tabs, 0).auth.login(session());
+    await ms(1_000);
+    lookAgain();
+    expect(states(tabs)).toEqual(['active', 'active']);
+    const renewed = at(tabs, 1).auth.onUnauthorized(at(tabs, 1).auth.peekToken() as string);
+    await ms(1_000);
+    expect(await renewed).toBe(true);
+    lookAgain();
+    await ms(1_000);
+    expect(states(tabs)).toEqual(['active', 'active']);
+    full.mockRestore();
+    // There is room again: what storage says counts again.
+    at(tabs, 0).auth.login(session());
+    await ms(1_000);
+    for (const key of ['auth-session', 'auth-expiry']) browser.setItem(key, null);
+    await ms(1_000);
+    lookAgain();
+    expect(states(tabs)).toEqual(['loggedOut', 'loggedOut']);
   });
 
   it('full storage is no loop of refreshes', async () => {

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import type { RealtimeOptions } from '../src/index.js';
 import { open, type Tab } from './fake/browser.js';
-import { problem, Server } from './fake/server.js';
+import { problem, type Seen, Server } from './fake/server.js';
 
 const start = (tabs: number, options: Partial<RealtimeOptions> = {}) =>
   open((world) => new Server(world), { tabs, options });
@@ -232,4 +232,25 @@ test('more comes while a long log is read: given up, it goes on from where it ha
   await world.until('given up, and on', () => tab.seqs().at(-1) === 60);
   expect(tab.holes.at(-1), 'nothing lies between the 50 pages and what came after').toEqual([50, 50]);
   expect(tab.seqs()).toEqual(Array.from({ length: 60 }, (_, i) => i + 1));
+});
+
+test('a follower that catches up keeps the pause that the server asks for', async () => {
+  for (const refusal of ['refused', 'full'] as const) {
+    const { world, browser, server } = await start(2);
+    const follower = browser.follower();
+    follower.deaf = true;
+    server.publish(1);
+    await world.advance(100);
+    follower.deaf = false;
+    let refusals = 1;
+    server.intercept = (r) => {
+      if (r.tab !== follower.id || refusals-- <= 0) return undefined;
+      if (refusal === 'refused') return problem(503, 'log_unavailable', { 'retry-after': '30' });
+      const answer = { events: [], cursor: 'log1-0', gap: null, overloaded: true };
+      return new Response(JSON.stringify(answer), { headers: { 'Retry-After': '30' } });
+    };
+    await world.until('it has it', () => follower.events.length === 1);
+    const [first, second] = server.subscribes(follower) as [Seen, Seen];
+    expect(second.at - first.at, refusal).toBeGreaterThanOrEqual(30_000);
+  }
 });

@@ -117,7 +117,8 @@ export function createPump(link: Link, hooks: PumpHooks, store: Store, telemetry
     if (answer.retryAfterMs) return asked(answer.retryAfterMs);
     if (probe) return 0;
     const hidden = hooks.seen() ? 0 : some(settings.hiddenBackoffMs);
-    if (answer.gap || answer.events.length) return hidden;
+    // An old answer out of some cache has events too, and leads nowhere.
+    if (answer.gap || (answer.events.length && answer.cursor !== ask.cursor)) return hidden;
     if (elapsed >= settings.fastEmptyThresholdMs + rtt) {
       return Math.max(hidden, some(settings.idleBackoffMs));
     }

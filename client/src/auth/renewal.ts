@@ -54,11 +54,14 @@ export class Renewal {
   async refused(token: string): Promise<void> {
     const is = this.#is;
     if (is.peekToken() !== token || !is.due()) return;
-    is.refused = token;
-    is.refusals = is.around.env.wall() - is.since < YOUTH_MS ? is.refusals + 1 : 1;
-    // A new token that is refused at once: the server takes none. Don't fetch one after another.
-    if (is.refusals > 1) this.#fail(is.refusals - 1);
-    else await this.run();
+    // Several requests may be refused with it: the first counts, the others wait for the same.
+    if (is.refused !== token) {
+      is.refused = token;
+      is.refusals = is.around.env.wall() - is.since < YOUTH_MS ? is.refusals + 1 : 1;
+      // A new token that is refused at once: the server takes none. Don't fetch one after another.
+      if (is.refusals > 1) return this.#fail(is.refusals - 1);
+    }
+    await this.run();
   }
 
   /** Another tab failed, and will try again in so many milliseconds. */

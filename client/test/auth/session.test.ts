@@ -219,6 +219,23 @@ describe('P14: the refresh mutex', () => {
     expect(refreshes).toHaveLength(1);
   });
 
+  it('is one request too for many 401 of one new token in one tab, and all of them are tried again', async () => {
+    const tab = browser.tab({ refresh });
+    tab.auth.login(session());
+    await ms(1_000);
+    tab.answer = async (_, init) => {
+      const refused = new Headers(init.headers).get('Authorization') === `Bearer ${first}`;
+      return new Response(null, { status: refused ? 401 : 200 });
+    };
+    const first = tab.auth.peekToken();
+    const answers = Promise.all(['/a', '/b', '/c'].map((url) => tab.auth.fetch(url)));
+    const realtime = tab.auth.onUnauthorized(first as string);
+    await ms(1_000);
+    expect((await answers).map(({ status }) => status)).toEqual([200, 200, 200]);
+    expect(await realtime).toBe(true);
+    expect(refreshes).toHaveLength(1);
+  });
+
   it('never hangs on a tab that froze while it held the lock', async () => {
     const [tab] = (await signedIn(1)) as [Tab];
     void browser.locks.request('auth-refresh:s-1', {}, () => new Promise(() => {}));

@@ -25,9 +25,9 @@ export function createEmitter<Events>(
       return off;
     },
     emit(type, event) {
-      const set = all.get(type);
-      for (const listener of [...(set ?? [])]) {
-        if (!set?.has(listener)) continue;
+      const set = all.get(type) ?? new Set();
+      for (const listener of [...set]) {
+        if (!set.has(listener)) continue;
         try {
           (listener as (event: unknown) => void)(event);
         } catch (cause) {

@@ -28,13 +28,11 @@ export function createLeader(place: Place): Part {
   }
 
   function state(): Message {
-    const { status, cursor, attempt, nextRetryAt, lastContactAt, error } = store.get();
-    const shown = error && { code: error.code, message: error.message, status: error.status };
-    const visible = place.visible();
-    return {
-      type: 'hb',
-      state: { status, cursor, attempt, nextRetryAt, lastContactAt, visible, error: shown },
-    };
+    const snapshot = store.get();
+    const { error: e } = snapshot;
+    // An error's own members would not come through.
+    const error = e && { code: e.code, message: e.message, status: e.status };
+    return { type: 'hb', state: { ...snapshot, error, visible: place.visible() } };
   }
 
   function heartbeat() {

@@ -146,7 +146,7 @@ export function createRealtimeClient<E extends RealtimeEvent = RealtimeEvent>(
     evaluate();
     if (sleptMs) resume();
     const { status, lastContactAt } = store.get();
-    const silent = env.wall() - (lastContactAt ?? env.wall());
+    const silent = env.wall() - Number(lastContactAt);
     if (status === 'live' && silent > settings.degradedAfterMs) store.set({ status: 'degraded' });
   }
 

@@ -88,3 +88,14 @@ test('a listener taken away by another is not called any more', async () => {
   await world.advance(1_000);
   expect(calls).toBe(0);
 });
+
+test('a change that a listener makes is told to the others after the one before it', async () => {
+  const { world, browser } = await open((w) => new Server(w));
+  const tab = browser.tab();
+  tab.client.on('status', ({ status }) => void (status === 'live' && tab.client.stop()));
+  const told: string[] = [];
+  tab.client.on('status', ({ status, role }) => told.push(`${role} ${status}`));
+  await world.advance(1_000);
+  expect(told.at(-1)).toBe('none idle');
+  expect(told.indexOf('leader live')).toBeLessThan(told.indexOf('none idle'));
+});

@@ -68,9 +68,11 @@ export class SessionKeeper implements Omit<Auth, 'fetch'> {
     this.#is.adopt(checked, this.#env.id(), true);
   };
 
-  readonly logout = (reason?: string): void => {
+  readonly logout = (given?: string): void => {
     const is = this.#is;
     const { session, sid } = is;
+    // Given to onClick, it gets an event, which can't be told to other tabs.
+    const reason = text(given) ?? undefined;
     is.end(reason, false, () => {
       if (!sid) return;
       this.#bus.post({ type: 'logout', sid, gen: is.gen, reason });

@@ -474,6 +474,17 @@ describe('logout', () => {
     expect(browser.stored.has('auth-expiry')).toBe(false);
   });
 
+  it('is done too where it is given what is no reason, as by onClick={logout}', async () => {
+    const told: unknown[] = [];
+    const tabs = await signedIn(2, { logout: () => told.push('the server') });
+    const click = { type: 'click', preventDefault() {} };
+    at(tabs, 0).auth.logout(click as never);
+    await ms(10);
+    expect(states(tabs)).toEqual(['loggedOut', 'loggedOut']);
+    expect(browser.stored.has('auth-session')).toBe(false);
+    expect(told).toHaveLength(1);
+  });
+
   it('reaches the other tabs by message', async () => {
     const tabs = await signedIn(3);
     at(tabs, 0).auth.logout();

@@ -35,8 +35,8 @@ export interface Place extends Tab {
 /** A role, played. */
 export interface Part {
   start(how: RoleChange): void;
-  /** Resolves when no request of it is under way any more. */
-  stop(): Promise<unknown>;
+  /** Resolves when no request of it is under way any more; `null`: none is. */
+  stop(): Promise<unknown> | null;
   hear(message: Heard): void;
   /** Whatever waits is tried now. */
   poke(): void;

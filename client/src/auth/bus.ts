@@ -7,10 +7,10 @@ const VERSION = 1;
 
 export type Message =
   /** on auth-control */
-  | { type: 'logout'; sid: string | null; gen: number; reason?: string | undefined }
+  | { type: 'logout'; sid: string | null; reason?: string | undefined }
   | { type: 'login' | 'expired'; sid: string }
   /** on auth-refresh */
-  | { type: 'started'; sid: string; at: number }
+  | { type: 'started'; sid: string }
   /** `kept`: storage knows of it */
   | { type: 'token'; sid: string; rev: string; session: Session; kept: boolean }
   | { type: 'failed'; sid: string; attempt: number; nextInMs: number }

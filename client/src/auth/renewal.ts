@@ -88,7 +88,8 @@ export class Renewal {
   }
 
   #nextAt(): number {
-    const { session, since, failures, retryAt, around } = this.#is;
+    const { session, since, failures, around } = this.#is;
+    const retryAt = this.#is.due() ? 0 : this.#is.retryAt;
     if (failures || !session) return retryAt;
     const skew = Math.min(this.#o.refreshSkewMs ?? 30_000, (session.expiresAt - since) / 3);
     return Math.max(this.#is.expiry() - skew * (1 - around.env.random() / 2), retryAt);
@@ -164,9 +165,8 @@ export class Renewal {
   #triedElsewhere(): boolean {
     const { around, retryAt } = this.#is;
     const retry = around.store.retry();
-    const wait = (retry?.at ?? 0) - around.env.wall();
-    const waits = retry !== null && wait > 50 && wait < DAY_MS && retry.at !== retryAt;
-    if (waits) this.watch(retry.attempt, wait);
+    const waits = retry !== null && this.#is.waits(retry.at - 50) && retry.at !== retryAt;
+    if (waits) this.watch(retry.attempt, retry.at - around.env.wall());
     return waits;
   }
 
@@ -174,7 +174,7 @@ export class Renewal {
     const is = this.#is;
     const { env, store, bus } = is.around;
     const sid = is.sid ?? '';
-    bus.post({ type: 'started', sid, at: env.wall() });
+    bus.post({ type: 'started', sid });
     try {
       const next = checkedSession(await this.#bounded(attempt.stop));
       if (!next || next.expiresAt <= env.wall()) throw new TypeError('refresh() gave no valid session');

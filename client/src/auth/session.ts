@@ -22,10 +22,9 @@ export class SessionKeeper implements Omit<Auth, 'fetch'> {
   readonly peekToken: Auth['peekToken'];
 
   constructor(options: AuthOptions, env: AuthEnv) {
-    const { bannerAfterFailures = 2, storage } = options;
-    const store = new SharedStore(env.storage, storage === 'local');
+    const store = new SharedStore(env.storage, options.storage === 'local');
     const bus = new Bus(env, (message) => this.#heard(message));
-    const state = new SessionState({ env, store, bus, bannerAfterFailures });
+    const state = new SessionState({ env, store, bus, options });
     this.loginUrl = options.login;
     this.#logout = options.logout;
     this.#env = env;
@@ -75,7 +74,7 @@ export class SessionKeeper implements Omit<Auth, 'fetch'> {
     const reason = text(given) ?? undefined;
     is.end(reason, false, () => {
       if (!sid) return;
-      this.#bus.post({ type: 'logout', sid, gen: is.gen, reason });
+      this.#bus.post({ type: 'logout', sid, reason });
       this.#store.clear();
       this.#store.announceLogout(sid, this.#env.wall());
     });

@@ -1,13 +1,13 @@
 // What one tab knows of the session that all tabs share: whose it is, its token, how its renewal fares.
 import type { Bus } from './bus.js';
 import type { SharedStore } from './store.js';
-import type { AuthEnv, AuthSnapshot, AuthState, Session } from './types.js';
+import type { AuthEnv, AuthOptions, AuthSnapshot, AuthState, Session } from './types.js';
 
 export interface Surroundings {
   env: AuthEnv;
   store: SharedStore;
   bus: Bus;
-  bannerAfterFailures: number;
+  options: Pick<AuthOptions, 'bannerAfterFailures' | 'retry'>;
 }
 
 /** No refresh has failed, none is under way. */
@@ -69,7 +69,14 @@ export class SessionState {
 
   /** A refresh may be tried: there is a session, and no wait after a failure. */
   due(): boolean {
-    return this.sid !== null && this.around.env.wall() >= this.retryAt;
+    return this.sid !== null && !this.waits(this.retryAt);
+  }
+
+  /** Not where the wait is longer than any after a failure: then the clock was set back. */
+  waits(until: number): boolean {
+    const { env, options } = this.around;
+    const left = until - env.wall();
+    return left > 0 && left < 2 * (options.retry?.maxMs ?? 60_000) + 5_000;
   }
 
   /** `announce`: it was come by here, the other tabs are told. */
@@ -163,7 +170,7 @@ export class SessionState {
 
   #shown(state: AuthState, elsewhere: boolean): AuthSnapshot {
     const { failures, session } = this;
-    const blocked = state === 'expired' || failures >= this.around.bannerAfterFailures;
+    const blocked = state === 'expired' || failures >= (this.around.options.bannerAfterFailures ?? 2);
     return { state, expiresAt: session?.expiresAt ?? null, failures, blocked, elsewhere };
   }
 }

@@ -385,6 +385,25 @@ describe('a refresh that fails', () => {
     expect(refreshes).toHaveLength(2);
   });
 
+  it('goes on when the clock is set back, in a tab that is opened then too', async () => {
+    let works = false;
+    const attempt = async () => {
+      refreshes.push(sinceStart());
+      if (!works) throw failure(503);
+      return session();
+    };
+    const tabs = await signedIn(1, { refresh: attempt });
+    browser.setItem('auth-expiry', '0');
+    await ms(100_000);
+    expect(at(tabs, 0).auth.getSnapshot().failures).toBeGreaterThan(3);
+    vi.setSystemTime(Date.now() - 7_200_000);
+    works = true;
+    tabs.push(browser.tab({ refresh: attempt }));
+    await ms(75_000);
+    expect(states(tabs)).toEqual(['active', 'active']);
+    expect(tabs.map((tab) => tab.auth.getSnapshot().failures)).toEqual([0, 0]);
+  });
+
   it('with 401 is the end of the session, everywhere, and nothing is sent any more', async () => {
     const tabs = await failing(3, () => 401);
     await ms(300_000);

@@ -22,8 +22,12 @@ export function browserEnv(): AuthEnv {
   };
 }
 
-/** A page that is prerendered gets no lock and no message: what it tries must fail, and other tabs would hear of it. */
+/**
+ * A page that is prerendered gets no lock, and what it says is not sent: what it tries must fail, and other tabs would
+ * hear of it. When it is shown it is visible first, and told so, and `prerendering` ends after that.
+ */
 function waitingToBeShown(page: Page): Page {
-  const online = () => page.online() && !(document as { prerendering?: boolean }).prerendering;
+  const online = () =>
+    page.online() && (page.visible() || !(document as { prerendering?: boolean }).prerendering);
   return { ...page, online };
 }

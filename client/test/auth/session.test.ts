@@ -788,8 +788,10 @@ describe('a page that is prerendered', () => {
     await ms(120_000);
     expect(tab.auth.getSnapshot()).toMatchObject({ failures: 0, blocked: false });
     expect(browser.stored.has('auth-retry')).toBe(false);
-    document.prerendering = false;
+    // As Chromium does it, in this order.
+    document.visibilityState = 'visible';
     document.dispatchEvent(new Event('visibilitychange'));
+    document.prerendering = false;
     await ms(60_000);
     expect(tab.auth.getSnapshot().failures).toBeGreaterThan(0);
   });

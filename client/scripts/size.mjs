@@ -11,7 +11,7 @@ const budgets = [
   ['all of .', "export * from './index.js'", 9216],
   ['./react', "export * from './react/index.js'", 1024],
   ['./react-query', "export * from './react-query/index.js'", 2816],
-  ['./auth', "export * from './auth/index.js'", 6656],
+  ['./auth', "export * from './auth/index.js'", 6912],
 ];
 
 let over = 0;

@@ -29,9 +29,6 @@ export function openBus(
   };
   return {
     post: (message) => open.postMessage({ ...message, v: 1, k, tab }),
-    close() {
-      open.onmessage = null;
-      open.close();
-    },
+    close: () => open.close(),
   };
 }

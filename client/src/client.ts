@@ -53,7 +53,7 @@ export function createRealtimeClient<E extends RealtimeEvent = RealtimeEvent>(
   let seat: Seat | null = null;
   /** The session that the inbox's cursor belongs to. */
   let session: string | null = null;
-  const leaving = new Set<Promise<void>>();
+  let leaving: Promise<unknown> = Promise.resolve();
   let unlisten: Array<() => void> = [];
   let onlineTimer: unknown;
 
@@ -70,10 +70,10 @@ export function createRealtimeClient<E extends RealtimeEvent = RealtimeEvent>(
   function evaluate(): void {
     const key = started ? settings.sessionKey() : null;
     const idle = idleStatus(key);
-    if (seat && (idle || seat.key !== key)) {
-      const left: Promise<void> = seat.leave().finally(() => leaving.delete(left));
-      leaving.add(left);
+    const old = seat;
+    if (old && (idle || old.key !== key)) {
       seat = null;
+      leaving = Promise.all([leaving, old.leave()]);
     }
     if (idle) store.set({ ...untroubled, status: idle });
     else if (!seat && key !== null) sit(key);
@@ -93,6 +93,8 @@ export function createRealtimeClient<E extends RealtimeEvent = RealtimeEvent>(
       },
       key,
     );
+    // Only now: a listener that hears of it may leave again.
+    seat.join();
   }
 
   /** What comes for a session that has ended is nobody's any more. */
@@ -144,7 +146,7 @@ export function createRealtimeClient<E extends RealtimeEvent = RealtimeEvent>(
     evaluate();
     if (sleptMs) resume();
     const { status, lastContactAt } = store.get();
-    const silent = env.wall() - (lastContactAt ?? env.wall());
+    const silent = env.wall() - Number(lastContactAt);
     if (status === 'live' && silent > settings.degradedAfterMs) store.set({ status: 'degraded' });
   }
 
@@ -164,11 +166,11 @@ export function createRealtimeClient<E extends RealtimeEvent = RealtimeEvent>(
       listen();
       evaluate();
     },
-    stop: () => halt(),
+    stop: halt,
     async close() {
       closed = true;
       halt();
-      await Promise.all(leaving);
+      await leaving;
     },
     getSnapshot: store.get,
     subscribe: (onChange) => events.on('status', () => onChange()),

@@ -16,5 +16,5 @@ export function seqOf(cursor: Cursor): number {
 export function compare(a: Cursor, b: Cursor): number {
   const [, logA, seqA] = form.exec(a) ?? [];
   const [, logB, seqB] = form.exec(b) ?? [];
-  return logA === logB ? Number(seqA) - Number(seqB) : Number.NaN;
+  return logA === logB ? Number(seqA) - Number(seqB) : NaN;
 }

@@ -25,7 +25,9 @@ export function createEmitter<Events>(
       return off;
     },
     emit(type, event) {
-      for (const listener of [...(all.get(type) ?? [])]) {
+      const set = all.get(type) ?? new Set();
+      for (const listener of [...set]) {
+        if (!set.has(listener)) continue;
         try {
           (listener as (event: unknown) => void)(event);
         } catch (cause) {

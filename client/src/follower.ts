@@ -17,6 +17,7 @@ export interface Follower extends Part {
 const settledMs = 2_000;
 const claimEveryMs = 5_000;
 const helloEveryMs = 20_000;
+const greetEveryMs = 1_000;
 const longestCoolDown = 600_000;
 
 export function createFollower(place: Place): Follower {
@@ -27,7 +28,7 @@ export function createFollower(place: Place): Follower {
   let leaderTab = '';
   let heardAt = 0;
   let helloAt = 0;
-  let claimedAt = Number.NEGATIVE_INFINITY;
+  let claimedAt = -claimEveryMs;
   let visibleSince = 0;
   let checking: unknown;
   let settling: unknown;
@@ -44,9 +45,11 @@ export function createFollower(place: Place): Follower {
     switch (message.type) {
       case 'hb':
         heardAt = env.now();
-        // A new leader doesn't know yet who is there.
-        if (message.tab !== leaderTab) hello();
-        leaderTab = message.tab;
+        // A new leader doesn't know yet who is there. Two at once, who both answer, are not greeted in turn for ever.
+        if (message.tab !== leaderTab && heardAt - helloAt > greetEveryMs) {
+          leaderTab = message.tab;
+          hello();
+        }
         adopt(message.state);
         break;
       case 'events':
@@ -116,6 +119,7 @@ export function createFollower(place: Place): Follower {
   }
 
   function check() {
+    if (!life) return;
     later();
     if (env.now() - helloAt >= helloEveryMs) hello();
     claim();
@@ -191,7 +195,7 @@ export function createFollower(place: Place): Follower {
       env.clearTimeout(settling);
       life?.abort();
       life = null;
-      return catching ?? Promise.resolve();
+      return catching;
     },
     resume() {
       // The leader gets the chance to speak first.

@@ -17,7 +17,7 @@ import type { Batch } from './wire.js';
 
 export interface Inbox {
   cursor(): Cursor | null;
-  /** Another session: nothing of the last one counts. */
+  /** Another session: nothing of the last one counts. It is for the caller to show the cursor. */
   reset(cursor: Cursor | null): void;
   /** False: the batch starts after what is applied, and nothing of it was taken. */
   accept(batch: Batch, source: Source): boolean;
@@ -40,14 +40,14 @@ export function createInbox<E extends RealtimeEvent>(
   let applied: Cursor | null = null;
   const seen = createSeen(dedupeSize);
 
-  function move(cursor: Cursor | null) {
+  function move(cursor: Cursor) {
     applied = cursor;
     store.set({ cursor });
   }
 
   function reset(cursor: Cursor | null) {
     seen.clear();
-    move(cursor);
+    applied = cursor;
   }
 
   function wanted(event: RealtimeEvent, after: number): E | null {
@@ -75,18 +75,20 @@ export function createInbox<E extends RealtimeEvent>(
         if (compare(to, applied) <= 0) return true;
         if (!(compare(from, applied) <= 0)) return false;
       }
-      const after = seqOf(applied);
+      const before = applied;
+      const after = seqOf(before);
       const fresh = batch.map((event) => wanted(event, after)).filter((event) => event !== null);
       if (fresh.length) {
         store.set({ lastEventAt: wall() });
         events.emit('events', { events: fresh, cursor: to, source });
       }
-      // Only now: a tab that dies in a listener has not applied them.
-      move(to);
+      // Only now: a tab that dies in a listener has not applied them. One that signs another user in has begun anew.
+      if (applied === before) move(to);
       return true;
     },
     gap(reason, to) {
       reset(to);
+      move(to);
       events.emit('gap', { reason, cursor: to });
     },
   };

@@ -28,13 +28,11 @@ export function createLeader(place: Place): Part {
   }
 
   function state(): Message {
-    const { status, cursor, attempt, nextRetryAt, lastContactAt, error } = store.get();
-    const shown = error && { code: error.code, message: error.message, status: error.status };
-    const visible = place.visible();
-    return {
-      type: 'hb',
-      state: { status, cursor, attempt, nextRetryAt, lastContactAt, visible, error: shown },
-    };
+    const snapshot = store.get();
+    const { error: e } = snapshot;
+    // An error's own members would not come through.
+    const error = e && { code: e.code, message: e.message, status: e.status };
+    return { type: 'hb', state: { ...snapshot, error, visible: place.visible() } };
   }
 
   function heartbeat() {
@@ -70,8 +68,8 @@ export function createLeader(place: Place): Part {
       store,
       telemetry,
     );
-    running = pump.run(signal);
     heartbeat();
+    running = pump.run(signal);
   }
 
   function poke() {
@@ -79,8 +77,6 @@ export function createLeader(place: Place): Part {
   }
 
   function start(how: RoleChange) {
-    // A leader that no longer answers says nothing about the server.
-    if (how === 'steal' || how === 'acquired') store.set({ status: 'connecting' });
     telemetry(how === 'acquired' ? 'leader_acquired' : 'leader_takeover', { how });
     startPump();
   }

@@ -33,9 +33,10 @@ export function leaseElection(
   }
 
   async function claim(): Promise<void> {
+    // Storage that takes nothing any more stops nobody.
     lease.write();
     await createPause(env).sleep(within(settleMs, env.random), life.signal);
-    if (life.signal.aborted || lease.holder() !== tabId) return;
+    if (life.signal.aborted || (lease.holder() ?? tabId) !== tabId) return;
     leading = true;
     hooks.onLead(how);
     how = 'acquired';

@@ -1,6 +1,5 @@
 // A note in storage that says who leads, and until when.
 import type { KeyStore, RealtimeEnv } from './types.js';
-import { isRecord } from './wire.js';
 
 export interface Lease {
   /** The tab that leads, `null` where nobody does any more. */
@@ -25,26 +24,20 @@ export function createLease(
 ): Lease {
   function read(): Note | null {
     try {
-      const note: unknown = JSON.parse(storage.getItem(key) ?? 'null');
-      return isRecord(note) && typeof note.tabId === 'string' && typeof note.until === 'number'
-        ? (note as unknown as Note)
-        : null;
+      return JSON.parse(storage.getItem(key) ?? 'null');
     } catch {
       // What can't be read binds nobody.
       return null;
     }
   }
 
-  /** One from the future was written before the clock was set back: it would hold for who knows how long. */
-  function valid(note: Note | null): note is Note {
-    const left = (note?.until ?? 0) - env.wall();
-    return left > 0 && left <= ms;
-  }
-
   return {
     holder() {
       const note = read();
-      return valid(note) ? note.tabId : null;
+      const left = (note?.until ?? 0) - env.wall();
+      // One from the future was written before the clock was set back: it would hold for who knows how long. And
+      // what is no lease has no such number.
+      return note && left > 0 && left <= ms ? note.tabId : null;
     },
     write() {
       try {

@@ -22,29 +22,33 @@ export function createMissing(place: Place): FetchMissing {
     },
   });
 
-  /** False: it failed, and is worth another try. */
-  async function once(signal: AbortSignal): Promise<boolean> {
+  /** Resolves with the least pause before it is worth another try, or `null`: none is needed. */
+  async function once(signal: AbortSignal): Promise<number | null> {
+    if (signal.aborted) return null;
     try {
       const token = await tokens.get(signal);
       const cursor = inbox.cursor();
-      if (!token || !cursor || signal.aborted || !place.current()) return false;
+      if (!token || !cursor || signal.aborted || !place.current()) return 0;
       const ask = { token, cursor, signal };
       const answer = await poll(link, ask, true, 0);
       tokens.accepted();
-      if (signal.aborted || answer.overloaded) return false;
+      if (signal.aborted || answer.overloaded) return answer.retryAfterMs ?? 0;
       await take(answer, ask, 'catchup');
-      return true;
-    } catch (error) {
-      if ((error as RealtimeError).code === 'unauthorized') tokens.refused();
-      return false;
+      return null;
+    } catch (cause) {
+      const { code, retryAfterMs } = cause as RealtimeError;
+      if (code === 'unauthorized') tokens.refused();
+      return retryAfterMs ?? 0;
     }
   }
 
   return async (enough, signal) => {
     const pause = createPause(env);
-    // What an answer doesn't reach, this tab need not see: another log's cursor, say.
-    for (let failures = 1; !(await once(signal)) && !enough() && !signal.aborted; failures++) {
-      await pause.sleep(backoff(failures, settings.retry, env.random), signal);
+    for (let failures = 1; ; failures++) {
+      const least = await once(signal);
+      // What an answer doesn't reach, this tab need not see: another log's cursor, say.
+      if (least === null || enough() || signal.aborted) return;
+      await pause.sleep(Math.max(backoff(failures, settings.retry, env.random), least), signal);
     }
   };
 }

@@ -25,7 +25,7 @@ export interface Pump {
   restart(): void;
 }
 
-const never = Number.POSITIVE_INFINITY;
+const never = Infinity;
 
 export function createPump(link: Link, hooks: PumpHooks, store: Store, telemetry: Telemetry): Pump {
   const { settings, env } = link;
@@ -114,10 +114,11 @@ export function createPump(link: Link, hooks: PumpHooks, store: Store, telemetry
     if (answer.overloaded) throw overloaded(answer.retryAfterMs);
     contact('poll');
     await take(answer, ask, 'poll');
-    if (answer.retryAfterMs !== undefined) return asked(answer.retryAfterMs);
+    if (answer.retryAfterMs) return asked(answer.retryAfterMs);
     if (probe) return 0;
     const hidden = hooks.seen() ? 0 : some(settings.hiddenBackoffMs);
-    if (answer.gap || answer.events.length) return hidden;
+    // An old answer out of some cache has events too, and leads nowhere.
+    if (answer.gap || (answer.events.length && answer.cursor !== ask.cursor)) return hidden;
     if (elapsed >= settings.fastEmptyThresholdMs + rtt) {
       return Math.max(hidden, some(settings.idleBackoffMs));
     }

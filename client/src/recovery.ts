@@ -1,5 +1,6 @@
 // What the server's memory no longer has is read from its log. Loaded only where that happens.
 import type { AskFrom, Sink, TakeAnswer } from './catchup.js';
+import { compare } from './cursor.js';
 import type { RealtimeError } from './error.js';
 import { history } from './poll.js';
 import type { Link } from './request.js';
@@ -32,7 +33,8 @@ export function createRecovery(link: Link, take: TakeAnswer, sink: Sink): Recove
       if (ask.signal.aborted || !hopeless(error as RealtimeError, ++failures)) throw error;
     }
     failures = 0;
-    sink.gap('evicted', to);
+    // What came while the log was read has been passed on: not again.
+    sink.gap('evicted', compare(cursor, to) > 0 ? cursor : to);
   };
 }
 

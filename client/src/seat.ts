@@ -35,8 +35,8 @@ export interface Place extends Tab {
 /** A role, played. */
 export interface Part {
   start(how: RoleChange): void;
-  /** Resolves when no request of it is under way any more. */
-  stop(): Promise<unknown>;
+  /** Resolves when no request of it is under way any more; `null`: none is. */
+  stop(): Promise<unknown> | null;
   hear(message: Heard): void;
   /** Whatever waits is tried now. */
   poke(): void;
@@ -50,11 +50,13 @@ export interface Part {
 export interface Seat {
   key: string;
   part(): Part;
+  /** Once, and first. */
+  join(): void;
   leave(): Promise<void>;
 }
 
 export function takeSeat(tab: Tab, key: string): Seat {
-  const { link, store } = tab;
+  const { link, inbox, store } = tab;
   const { env, settings, tabId } = link;
   const name = (what: string) => `${settings.domain}-${what}:${key}`;
   const lease =
@@ -82,7 +84,11 @@ export function takeSeat(tab: Tab, key: string): Seat {
     if (left) return;
     void part.stop();
     part = next;
-    store.set({ role, transport: null });
+    // A leader that no longer answers says nothing about the server.
+    const unsure = how === 'steal' || how === 'acquired';
+    store.set({ role, transport: null, status: unsure ? 'connecting' : store.get().status });
+    // A listener may have left.
+    if (left) return;
     part.start(how);
     tab.onRole(role, how);
   }
@@ -109,18 +115,21 @@ export function takeSeat(tab: Tab, key: string): Seat {
     hooks.onLead('acquired');
   }
 
-  store.set({ ...untroubled, role: 'follower', status: 'connecting', solo: false });
-  follower.start('acquired');
-  if (env.locks && bus) {
-    election = lockElection(env.locks, name('realtime-leader'), lease, hooks);
-    election.join();
-  } else {
-    withoutLocks();
-  }
-
   return {
     key,
     part: () => part,
+    join() {
+      const cursor = inbox.cursor();
+      store.set({ ...untroubled, role: 'follower', status: 'connecting', solo: false, cursor });
+      if (left) return;
+      follower.start('acquired');
+      if (env.locks && bus) {
+        election = lockElection(env.locks, name('realtime-leader'), lease, hooks);
+        election.join();
+      } else {
+        withoutLocks();
+      }
+    },
     async leave() {
       left = true;
       bus?.post({ type: 'bye', role: store.get().role });

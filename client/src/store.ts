@@ -22,6 +22,7 @@ export function createStore(onChange: (snapshot: Snapshot) => void): Store {
     ...untroubled,
     solo: false,
   };
+  let telling = false;
   return {
     get: () => snapshot,
     set(change) {
@@ -30,7 +31,11 @@ export function createStore(onChange: (snapshot: Snapshot) => void): Store {
       next.isConnected = next.status === 'live';
       if ((Object.keys(next) as Array<keyof Snapshot>).every((key) => next[key] === snapshot[key])) return;
       snapshot = next;
-      onChange(next);
+      // A change that a listener makes is told after this one, or others would hear of it before.
+      if (telling) return;
+      telling = true;
+      for (let told: Snapshot | undefined; told !== snapshot; onChange(told)) told = snapshot;
+      telling = false;
     },
   };
 }

@@ -84,7 +84,7 @@ export function createStreamer(link: Link, take: TakeAnswer, hooks: StreamerHook
     const ms = bounded(end?.retryAfterMs);
     if (end?.overloaded) throw overloaded(ms);
     if (end?.code) throw refused(statusOf(end.code), end.code, ms);
-    if (ms !== undefined) return hooks.asked(ms);
+    if (ms) return hooks.asked(ms);
     cuts = lived < shortLife ? cuts + 1 : 0;
     if (cuts >= mostCuts && transport === 'auto') return toPolls();
     return cuts && backoff(cuts, retry, env.random);

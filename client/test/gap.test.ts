@@ -1,8 +1,8 @@
 // What is missed is replayed from the log, or told.
 import { expect, test } from 'vitest';
 import type { RealtimeOptions } from '../src/index.js';
-import { open } from './fake/browser.js';
-import { problem, Server } from './fake/server.js';
+import { open, type Tab } from './fake/browser.js';
+import { problem, type Seen, Server } from './fake/server.js';
 
 const start = (tabs: number, options: Partial<RealtimeOptions> = {}) =>
   open((world) => new Server(world), { tabs, options });
@@ -215,4 +215,42 @@ test('gaps are told to telemetry', async () => {
   tabs[0]?.client.stop();
   tabs[0]?.client.start();
   await world.until('told', () => told.includes('gap log'), 1_000);
+});
+
+test('more comes while a long log is read: given up, it goes on from where it has got to', async () => {
+  const { world, server, tabs } = await start(1);
+  const [tab] = tabs as [Tab];
+  server.historyPage = 1;
+  tab.client.stop();
+  server.publish(45);
+  server.inMemoryFrom = 46;
+  server.intercept = (r) => {
+    if (r.path === 'history' && server.log.length < 60) server.publish(1);
+    return undefined;
+  };
+  tab.client.start();
+  await world.until('given up, and on', () => tab.seqs().at(-1) === 60);
+  expect(tab.holes.at(-1), 'nothing lies between the 50 pages and what came after').toEqual([50, 50]);
+  expect(tab.seqs()).toEqual(Array.from({ length: 60 }, (_, i) => i + 1));
+});
+
+test('a follower that catches up keeps the pause that the server asks for', async () => {
+  for (const refusal of ['refused', 'full'] as const) {
+    const { world, browser, server } = await start(2);
+    const follower = browser.follower();
+    follower.deaf = true;
+    server.publish(1);
+    await world.advance(100);
+    follower.deaf = false;
+    let refusals = 1;
+    server.intercept = (r) => {
+      if (r.tab !== follower.id || refusals-- <= 0) return undefined;
+      if (refusal === 'refused') return problem(503, 'log_unavailable', { 'retry-after': '30' });
+      const answer = { events: [], cursor: 'log1-0', gap: null, overloaded: true };
+      return new Response(JSON.stringify(answer), { headers: { 'Retry-After': '30' } });
+    };
+    await world.until('it has it', () => follower.events.length === 1);
+    const [first, second] = server.subscribes(follower) as [Seen, Seen];
+    expect(second.at - first.at, refusal).toBeGreaterThanOrEqual(30_000);
+  }
 });

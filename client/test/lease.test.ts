@@ -127,3 +127,13 @@ test('closing drops the lease, so that the next need not wait for its end', asyn
   await world.settle();
   expect(browser.storage.getItem(key)).toBe(null);
 });
+
+test('storage that breaks later: no lease, and still an answer for each tab', async () => {
+  const { world, browser } = await open((w) => new Server(w), { without: { locks: true } });
+  browser.storage.broken = true;
+  const tabs = [browser.tab(), browser.tab()];
+  await world.until('live', () => tabs.every((tab) => tab.snapshot().status === 'live'));
+  browser.server.publish(3);
+  await world.advance(10_000);
+  for (const tab of tabs) expect(tab.seqs()).toEqual([1, 2, 3]);
+});

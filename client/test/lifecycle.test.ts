@@ -285,3 +285,23 @@ test('nothing is touched before start, and importing needs no browser', async ()
   expect(asked).toBe(0);
   expect(client.getSnapshot().status).toBe('closed');
 });
+
+test('closed before its catching up has begun: that asks for no token, and close() waits for none', async () => {
+  const { world, browser } = await start(2);
+  let asked = 0;
+  const tab = browser.tab({
+    getToken: () => {
+      asked++;
+      return new Promise(() => {});
+    },
+  });
+  await world.until('it follows', () => tab.snapshot().cursor !== null);
+  const missed = { type: 'events', from: 'log1-5', to: 'log1-6', events: [] };
+  browser.channels.inject('tasks-events', { v: 1, k: 'org-1/u-1', tab: 'x', ...missed });
+  let closed = false;
+  void tab.client.close().then(() => {
+    closed = true;
+  });
+  await world.advance(100);
+  expect([closed, asked]).toEqual([true, 0]);
+});

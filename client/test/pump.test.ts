@@ -524,3 +524,32 @@ test('a listener that throws is reported, and neither stops the loop nor costs a
   expect(tab.errors[0]?.cause).toEqual(new Error('mine'));
   expect(tab.snapshot()).toMatchObject({ status: 'live', cursor: 'log1-2' });
 });
+
+test('Retry-After: 0 with nothing, again and again, is no loop', async () => {
+  const { world, server } = await one(
+    {},
+    {
+      intercept: (r) => {
+        if (!r.path.startsWith('subscribe')) return undefined;
+        const answer = { events: [], cursor: 'log1-0', gap: null };
+        return new Response(JSON.stringify(answer), { headers: { 'Retry-After': '0' } });
+      },
+    },
+  );
+  await world.advance(60_000);
+  expect(server.subscribes().length).toBeLessThan(32);
+});
+
+test('the same answer again and again, out of some cache, is no loop, and its events come once', async () => {
+  const { world, server, tab } = await one();
+  await world.advance(100);
+  server.publish(1);
+  await world.advance(100);
+  const event = { seq: 1, eventId: 'e-1', eventType: 'T', timestamp: 1, orgId: 'org-1', payload: 1 };
+  server.intercept = (r) =>
+    r.path.startsWith('subscribe') ? body({ events: [event], cursor: 'log1-1', gap: null }) : undefined;
+  tab.page.fire('offline'); // a new start
+  await world.advance(60_000);
+  expect(server.subscribes().length).toBeLessThan(40);
+  expect(tab.seqs()).toEqual([1]);
+});

@@ -264,3 +264,12 @@ test('a character that is cut between two chunks is still one', async () => {
   await world.advance(1_000);
   expect(tab.events.map((e) => e.payload)).toEqual(['\u00e9\u{1f6ce}']);
 });
+
+test('streams that end at once, and are to come back at once, are no loop', async () => {
+  const { world, server } = await one({ transport: 'stream' }, (s) => {
+    const lines = ['{"cursor":"log1-0"}', '{"end":{"retryAfterMs":0},"cursor":"log1-0"}', ''];
+    s.intercept = (r) => (r.path === 'stream' ? new Response(lines.join('\n')) : undefined);
+  });
+  await world.advance(60_000);
+  expect(server.subscribes().length).toBeLessThan(20);
+});

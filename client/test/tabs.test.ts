@@ -1,7 +1,7 @@
 // What tabs tell each other, and whom they listen to.
 import { expect, test } from 'vitest';
 import type { RealtimeOptions } from '../src/index.js';
-import { open } from './fake/browser.js';
+import { open, Tab } from './fake/browser.js';
 import { problem, Server } from './fake/server.js';
 
 const start = (tabs: number, options: Partial<RealtimeOptions> = {}) =>
@@ -245,4 +245,20 @@ test('no token and no payload is in what tabs say, or in an error', async () => 
     expect(shown).not.toContain('token-1');
     expect(shown).not.toContain('secret-payload');
   }
+});
+
+test('two leaders at once, as each for itself may be: who follows does not greet them in turn for ever', async () => {
+  const { world, browser } = await open((w) => new Server(w), { tabs: 3 });
+  const { said } = browser.channels;
+  const state = { ...browser.leader().snapshot(), visible: true, error: null };
+  const hb = { v: 1, k: 'org-1/u-1', tab: 'another', type: 'hb', state };
+  const another = browser.channels.open('tasks-events', new Tab(browser, 'another', {}));
+  another.onmessage = ({ data }) => {
+    if (said.length > 1_000) throw new Error('for ever');
+    if ((data as { type: string }).type === 'hello') another.postMessage(hb);
+  };
+  said.length = 0;
+  another.postMessage(hb);
+  await world.advance(10_000);
+  expect(said.filter(({ type }) => type === 'hello').length).toBeLessThan(30);
 });

@@ -7,11 +7,12 @@ const VERSION = 1;
 
 export type Message =
   /** on auth-control */
-  | { type: 'logout'; sid: string | null; gen: number; reason?: string | undefined }
+  | { type: 'logout'; sid: string | null; reason?: string | undefined }
   | { type: 'login' | 'expired'; sid: string }
   /** on auth-refresh */
-  | { type: 'started'; sid: string; at: number }
-  | { type: 'token'; sid: string; rev: string; session: Session }
+  | { type: 'started'; sid: string }
+  /** `kept`: storage knows of it */
+  | { type: 'token'; sid: string; rev: string; session: Session; kept: boolean }
   | { type: 'failed'; sid: string; attempt: number; nextInMs: number }
   | { type: 'ask'; sid: string; rev: string };
 

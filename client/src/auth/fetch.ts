@@ -5,11 +5,30 @@ import type { AuthEnv } from './types.js';
 /** Of so many answers the bodies, which may still be coming in, end with the session too. */
 const BODIES = 64;
 
-export function sessionFetch(session: SessionKeeper, env: Pick<AuthEnv, 'fetch'>): typeof fetch {
+/** The origins that the token may go to. */
+export function trustedOrigins(own: string | undefined, named: readonly string[] = []): Set<unknown> {
+  const origins = new Set<unknown>([own, ...named.map((origin) => new URL(origin).origin)]);
+  origins.delete('null'); // that of all that have none: files, sandboxes
+  return origins;
+}
+
+export function sessionFetch(
+  session: SessionKeeper,
+  env: Pick<AuthEnv, 'fetch' | 'resolve'>,
+  trusted: Set<unknown>,
+): typeof fetch {
   // Not AbortSignal.any(): what it joins to a signal as long-lived as the session's is not given back everywhere.
   const open = new Set<AbortController>();
   const answered = new Map<AbortController, () => void>();
   let ending: AbortSignal | undefined;
+
+  function mayHaveToken(url: string | URL): boolean {
+    try {
+      return trusted.has(new URL(env.resolve(url)).origin);
+    } catch {
+      return false; // fetch says what is wrong with it
+    }
+  }
 
   function endTogether(signal: AbortSignal): void {
     if (ending === signal) return;
@@ -21,10 +40,11 @@ export function sessionFetch(session: SessionKeeper, env: Pick<AuthEnv, 'fetch'>
   }
 
   async function send(input: RequestInfo | URL, init: RequestInit | undefined, token: string | null) {
-    const headers = new Headers(init?.headers ?? (input instanceof Request ? input.headers : undefined));
+    const given = input instanceof Request ? input : undefined;
+    const headers = new Headers(init?.headers ?? given?.headers);
     if (token) headers.set('Authorization', `Bearer ${token}`);
     const request = new AbortController();
-    const own = init?.signal ?? (input instanceof Request ? input.signal : undefined);
+    const own = init?.signal ?? given?.signal;
     const pass = () => request.abort(own?.reason);
     const unlink = () => own?.removeEventListener('abort', pass);
     if (own?.aborted) pass();
@@ -34,6 +54,7 @@ export function sessionFetch(session: SessionKeeper, env: Pick<AuthEnv, 'fetch'>
       const response = await env.fetch(input, { ...init, headers, signal: request.signal });
       answered.set(request, unlink);
       forgetOldest();
+      if (token && response.status !== 401) session.accepted();
       return response;
     } catch (error) {
       unlink();
@@ -52,18 +73,16 @@ export function sessionFetch(session: SessionKeeper, env: Pick<AuthEnv, 'fetch'>
   }
 
   return async (input, init) => {
-    const again = input instanceof Request ? input.clone() : input;
+    const given = input instanceof Request ? input : undefined;
+    const again = given?.clone() ?? input;
     const user = session.signal();
     const nobody = user.aborted;
-    const token = await session.getToken();
+    const token = mayHaveToken(given?.url ?? (input as string | URL)) ? await session.getToken() : null;
     if (!nobody) user.throwIfAborted();
     endTogether(user);
     const response = await send(input, init, token);
-    if (response.status !== 401) session.accepted();
     if (response.status !== 401 || !token || init?.body instanceof ReadableStream) return response;
     if (!(await session.onUnauthorized(token)) || session.signal() !== user) return response;
-    const second = await send(again, init, session.peekToken());
-    if (second.status !== 401) session.accepted();
-    return second;
+    return send(again, init, session.peekToken());
   };
 }

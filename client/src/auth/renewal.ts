@@ -54,11 +54,14 @@ export class Renewal {
   async refused(token: string): Promise<void> {
     const is = this.#is;
     if (is.peekToken() !== token || !is.due()) return;
-    is.refused = token;
-    is.refusals = is.around.env.wall() - is.since < YOUTH_MS ? is.refusals + 1 : 1;
-    // A new token that is refused at once: the server takes none. Don't fetch one after another.
-    if (is.refusals > 1) this.#fail(is.refusals - 1);
-    else await this.run();
+    // Several requests may be refused with it: the first counts, the others wait for the same.
+    if (is.refused !== token) {
+      is.refused = token;
+      is.refusals = is.around.env.wall() - is.since < YOUTH_MS ? is.refusals + 1 : 1;
+      // A new token that is refused at once: the server takes none. Don't fetch one after another.
+      if (is.refusals > 1) return this.#fail(is.refusals - 1);
+    }
+    await this.run();
   }
 
   /** Another tab failed, and will try again in so many milliseconds. */
@@ -85,7 +88,8 @@ export class Renewal {
   }
 
   #nextAt(): number {
-    const { session, since, failures, retryAt, around } = this.#is;
+    const { session, since, failures, around } = this.#is;
+    const retryAt = this.#is.due() ? 0 : this.#is.retryAt;
     if (failures || !session) return retryAt;
     const skew = Math.min(this.#o.refreshSkewMs ?? 30_000, (session.expiresAt - since) / 3);
     return Math.max(this.#is.expiry() - skew * (1 - around.env.random() / 2), retryAt);
@@ -161,9 +165,8 @@ export class Renewal {
   #triedElsewhere(): boolean {
     const { around, retryAt } = this.#is;
     const retry = around.store.retry();
-    const wait = (retry?.at ?? 0) - around.env.wall();
-    const waits = retry !== null && wait > 50 && wait < DAY_MS && retry.at !== retryAt;
-    if (waits) this.watch(retry.attempt, wait);
+    const waits = retry !== null && this.#is.waits(retry.at - 50) && retry.at !== retryAt;
+    if (waits) this.watch(retry.attempt, retry.at - around.env.wall());
     return waits;
   }
 
@@ -171,7 +174,7 @@ export class Renewal {
     const is = this.#is;
     const { env, store, bus } = is.around;
     const sid = is.sid ?? '';
-    bus.post({ type: 'started', sid, at: env.wall() });
+    bus.post({ type: 'started', sid });
     try {
       const next = checkedSession(await this.#bounded(attempt.stop));
       if (!next || next.expiresAt <= env.wall()) throw new TypeError('refresh() gave no valid session');

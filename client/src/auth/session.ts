@@ -22,10 +22,9 @@ export class SessionKeeper implements Omit<Auth, 'fetch'> {
   readonly peekToken: Auth['peekToken'];
 
   constructor(options: AuthOptions, env: AuthEnv) {
-    const { bannerAfterFailures = 2, storage } = options;
-    const store = new SharedStore(env.storage, storage === 'local');
+    const store = new SharedStore(env.storage, options.storage === 'local');
     const bus = new Bus(env, (message) => this.#heard(message));
-    const state = new SessionState({ env, store, bus, bannerAfterFailures });
+    const state = new SessionState({ env, store, bus, options });
     this.loginUrl = options.login;
     this.#logout = options.logout;
     this.#env = env;
@@ -68,12 +67,14 @@ export class SessionKeeper implements Omit<Auth, 'fetch'> {
     this.#is.adopt(checked, this.#env.id(), true);
   };
 
-  readonly logout = (reason?: string): void => {
+  readonly logout = (given?: string): void => {
     const is = this.#is;
     const { session, sid } = is;
+    // Given to onClick, it gets an event, which can't be told to other tabs.
+    const reason = text(given) ?? undefined;
     is.end(reason, false, () => {
       if (!sid) return;
-      this.#bus.post({ type: 'logout', sid, gen: is.gen, reason });
+      this.#bus.post({ type: 'logout', sid, reason });
       this.#store.clear();
       this.#store.announceLogout(sid, this.#env.wall());
     });
@@ -109,9 +110,10 @@ export class SessionKeeper implements Omit<Auth, 'fetch'> {
     const nextInMs = Number(message.nextInMs);
     if (message.type === 'logout') is.end(text(message.reason) ?? undefined, true);
     else if (message.type === 'expired') is.expire();
-    else if (message.type === 'token' && session?.sid === sid && rev !== is.rev) is.take(session, rev);
+    else if (message.type === 'token' && session?.sid === sid && rev !== is.rev)
+      is.take(session, rev, message.kept !== false);
     else if (message.type === 'ask' && is.session && rev === is.rev)
-      this.#bus.post({ type: 'token', sid, rev, session: is.session });
+      this.#bus.post({ type: 'token', sid, rev, session: is.session, kept: !this.#store.full });
     else if (message.type === 'started') is.elsewhere = true;
     else if (message.type === 'failed' && attempt > 0 && nextInMs >= 0 && nextInMs < DAY_MS)
       this.#renewal.watch(attempt, nextInMs);

@@ -1,14 +1,17 @@
 // What one tab knows of the session that all tabs share: whose it is, its token, how its renewal fares.
 import type { Bus } from './bus.js';
 import type { SharedStore } from './store.js';
-import type { AuthEnv, AuthSnapshot, AuthState, Session } from './types.js';
+import type { AuthEnv, AuthOptions, AuthSnapshot, AuthState, Session } from './types.js';
 
 export interface Surroundings {
   env: AuthEnv;
   store: SharedStore;
   bus: Bus;
-  bannerAfterFailures: number;
+  options: Pick<AuthOptions, 'bannerAfterFailures' | 'retry'>;
 }
+
+/** No refresh has failed, none is under way. */
+const untroubled = { failures: 0, retryAt: 0, elsewhere: false };
 
 export class SessionState {
   /** Goes up when a session begins or ends: what was under way for an older one is discarded. */
@@ -66,7 +69,14 @@ export class SessionState {
 
   /** A refresh may be tried: there is a session, and no wait after a failure. */
   due(): boolean {
-    return this.sid !== null && this.around.env.wall() >= this.retryAt;
+    return this.sid !== null && !this.waits(this.retryAt);
+  }
+
+  /** Not where the wait is longer than any after a failure: then the clock was set back. */
+  waits(until: number): boolean {
+    const { env, options } = this.around;
+    const left = until - env.wall();
+    return left > 0 && left < 2 * (options.retry?.maxMs ?? 60_000) + 5_000;
   }
 
   /** `announce`: it was come by here, the other tabs are told. */
@@ -78,18 +88,20 @@ export class SessionState {
     if (this.#owner !== null && this.#owner !== owner) this.#leave('Another user has signed in');
     if (this.#user.signal.aborted) this.#user = new AbortController();
     this.#owner = owner;
-    Object.assign(this, { sid, session, rev, since: env.wall(), failures: 0, retryAt: 0, elsewhere: false });
+    Object.assign(this, untroubled, { sid, session, rev, since: env.wall() });
     if (announce) {
       store.write(session, rev);
       if (another) bus.post({ type: 'login', sid });
-      bus.post({ type: 'token', sid, rev, session });
+      bus.post({ type: 'token', sid, rev, session, kept: !store.full });
     }
     this.become('active');
   }
 
   /** Another tab came by it. */
-  take(session: Session, rev: string): void {
-    this.around.store.outdate();
+  take(session: Session, rev: string, kept = true): void {
+    const { store } = this.around;
+    store.full = !kept;
+    store.outdate();
     this.adopt(session, rev, false);
   }
 
@@ -128,7 +140,16 @@ export class SessionState {
 
   become(state: AuthState, elsewhere = false): void {
     this.#snapshot = this.#shown(state, elsewhere);
-    for (const listener of [...this.#listeners]) listener();
+    for (const listener of [...this.#listeners]) {
+      try {
+        listener();
+      } catch (cause) {
+        // The application's mistake ends no logout and no refresh. It is reported as any that nobody catches.
+        queueMicrotask(() => {
+          throw cause;
+        });
+      }
+    }
   }
 
   close(): void {
@@ -139,16 +160,7 @@ export class SessionState {
 
   #forget(): void {
     this.gen++;
-    Object.assign(this, {
-      session: null,
-      sid: null,
-      rev: '',
-      refused: '',
-      refusals: 0,
-      failures: 0,
-      retryAt: 0,
-      elsewhere: false,
-    });
+    Object.assign(this, untroubled, { sid: null, session: null, rev: '', refused: '', refusals: 0 });
   }
 
   #leave(reason: string): void {
@@ -158,7 +170,7 @@ export class SessionState {
 
   #shown(state: AuthState, elsewhere: boolean): AuthSnapshot {
     const { failures, session } = this;
-    const blocked = state === 'expired' || failures >= this.around.bannerAfterFailures;
+    const blocked = state === 'expired' || failures >= (this.around.options.bannerAfterFailures ?? 2);
     return { state, expiresAt: session?.expiresAt ?? null, failures, blocked, elsewhere };
   }
 }

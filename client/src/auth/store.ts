@@ -59,6 +59,8 @@ export function parsed(json: string | null): Fields {
 export class SharedStore {
   readonly #keys: KeyStore | null;
   readonly #local: boolean;
+  /** The session could not be written: that storage knows of none says nothing. */
+  full = false;
   #outdated: string | null | undefined;
 
   constructor(keys: KeyStore | null, local: boolean) {
@@ -69,14 +71,15 @@ export class SharedStore {
   /** `undefined`: nobody can tell; `null`: nobody is signed in. */
   read(): Shared | null | undefined {
     const json = this.#get(SESSION);
-    if (json === undefined) return undefined;
+    if (json === undefined || (json === null && this.full)) return undefined;
     const { sid, rev, session } = parsed(json);
     const name = text(sid);
     return name ? { sid: name, rev: text(rev) ?? '', session: checkedSession(session) } : null;
   }
 
   write(session: Session, rev: string): void {
-    this.#set(SESSION, JSON.stringify({ sid: session.sid, rev, session: this.#local ? session : undefined }));
+    const { sid } = session;
+    this.full = !this.#set(SESSION, JSON.stringify({ sid, rev, session: this.#local ? session : undefined }));
     this.#set(EXPIRY, `${session.expiresAt}`);
     this.#set(RETRY, null);
   }
@@ -101,7 +104,7 @@ export class SharedStore {
     const value = this.#get(EXPIRY);
     if (value !== this.#outdated) this.#outdated = undefined;
     const copy = Number.parseFloat((this.#outdated === undefined && value) || '');
-    return Number.isFinite(copy) ? copy : Number.POSITIVE_INFINITY;
+    return Number.isFinite(copy) ? copy : Infinity;
   }
 
   retry(): Retry | null {
@@ -126,13 +129,15 @@ export class SharedStore {
     }
   }
 
-  #set(key: string, value: string | null): void {
+  #set(key: string, value: string | null): boolean {
     try {
       if (value === null) this.#keys?.removeItem(key);
       else this.#keys?.setItem(key, value);
+      return true;
     } catch {
       // Full or blocked. An old value that stays would be taken for the new one.
       if (value !== null) this.#set(key, null);
+      return false;
     }
   }
 }

@@ -49,6 +49,11 @@ export interface AuthOptions {
    * where every script of the origin can read it.
    */
   storage?: 'memory' | 'local';
+  /**
+   * Origins beside the page's own that `fetch` sends the token to: `['https://api.example']`. Default: none. Name
+   * none that isn't yours: who gets the token can do what the user can.
+   */
+  tokenOrigins?: readonly string[];
   /** A token is renewed this long before it expires, but not before two thirds of its life: 30,000. */
   refreshSkewMs?: number;
   /** `refresh()` is given up after 10,000. */
@@ -78,8 +83,8 @@ export interface Auth {
   /** Names user and org; `null` when nobody is signed in. */
   sessionKey(): string | null;
   /**
-   * `fetch` with the token, renewed and sent again after a 401, and given up at logout. It sends the token wherever
-   * it is told to: keep it for your own server.
+   * `fetch` with the token, renewed and sent again after a 401, and given up at logout. The token goes to the page's
+   * own origin and to `tokenOrigins`; to any other, the request goes without it.
    */
   fetch: typeof fetch;
   /** Aborted when the session's user goes: by a logout, or by another user's login. */
@@ -98,6 +103,10 @@ export interface AuthEnv
     'wall' | 'setTimeout' | 'clearTimeout' | 'random' | 'id' | 'locks' | 'channel' | 'storage' | 'page'
   > {
   fetch: typeof fetch;
+  /** The page's own origin. */
+  origin: string | undefined;
+  /** The absolute URL, as `fetch` takes it. */
+  resolve(url: string | URL): string;
   /** Calls back when another tab has changed localStorage. */
   onStorage(listener: (key: string | null, value: string | null) => void): () => void;
 }

@@ -149,6 +149,8 @@ export class Tab {
           return () => set.delete(listener);
         },
       },
+      origin: 'https://app.example',
+      resolve: (url) => new URL(url, 'https://app.example/board/').href,
       fetch: async (input, init = {}) => {
         const url = String(input instanceof Request ? input.url : input);
         this.fetched.push({ url, init, token: new Headers(init.headers).get('Authorization') });

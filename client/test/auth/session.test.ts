@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { AuthOptions, Session } from '../../src/auth/core.js';
+import { type AuthOptions, createAuth, type Session } from '../../src/auth/core.js';
+import { browserEnv } from '../../src/auth/env.js';
+import type { Locks } from '../../src/types.js';
 import { FakeBrowser, session, type Tab } from './browser.js';
 
 let browser: FakeBrowser;
@@ -14,6 +16,7 @@ beforeEach(() => {
 afterEach(() => {
   browser.close();
   vi.useRealTimers();
+  vi.unstubAllGlobals();
 });
 
 /** Storage alone says that a token has expired: that is believed after this. */
@@ -216,6 +219,23 @@ describe('P14: the refresh mutex', () => {
     expect(refreshes).toHaveLength(1);
   });
 
+  it('is one request too for many 401 of one new token in one tab, and all of them are tried again', async () => {
+    const tab = browser.tab({ refresh });
+    tab.auth.login(session());
+    await ms(1_000);
+    tab.answer = async (_, init) => {
+      const refused = new Headers(init.headers).get('Authorization') === `Bearer ${first}`;
+      return new Response(null, { status: refused ? 401 : 200 });
+    };
+    const first = tab.auth.peekToken();
+    const answers = Promise.all(['/a', '/b', '/c'].map((url) => tab.auth.fetch(url)));
+    const realtime = tab.auth.onUnauthorized(first as string);
+    await ms(1_000);
+    expect((await answers).map(({ status }) => status)).toEqual([200, 200, 200]);
+    expect(await realtime).toBe(true);
+    expect(refreshes).toHaveLength(1);
+  });
+
   it('never hangs on a tab that froze while it held the lock', async () => {
     const [tab] = (await signedIn(1)) as [Tab];
     void browser.locks.request('auth-refresh:s-1', {}, () => new Promise(() => {}));
@@ -365,6 +385,25 @@ describe('a refresh that fails', () => {
     expect(refreshes).toHaveLength(2);
   });
 
+  it('goes on when the clock is set back, in a tab that is opened then too', async () => {
+    let works = false;
+    const attempt = async () => {
+      refreshes.push(sinceStart());
+      if (!works) throw failure(503);
+      return session();
+    };
+    const tabs = await signedIn(1, { refresh: attempt });
+    browser.setItem('auth-expiry', '0');
+    await ms(100_000);
+    expect(at(tabs, 0).auth.getSnapshot().failures).toBeGreaterThan(3);
+    vi.setSystemTime(Date.now() - 7_200_000);
+    works = true;
+    tabs.push(browser.tab({ refresh: attempt }));
+    await ms(75_000);
+    expect(states(tabs)).toEqual(['active', 'active']);
+    expect(tabs.map((tab) => tab.auth.getSnapshot().failures)).toEqual([0, 0]);
+  });
+
   it('with 401 is the end of the session, everywhere, and nothing is sent any more', async () => {
     const tabs = await failing(3, () => 401);
     await ms(300_000);
@@ -452,6 +491,17 @@ describe('logout', () => {
     expect(JSON.stringify(tab.fetched)).not.toContain(token);
     expect(browser.stored.has('auth-session')).toBe(false);
     expect(browser.stored.has('auth-expiry')).toBe(false);
+  });
+
+  it('is done too where it is given what is no reason, as by onClick={logout}', async () => {
+    const told: unknown[] = [];
+    const tabs = await signedIn(2, { logout: () => told.push('the server') });
+    const click = { type: 'click', preventDefault() {} };
+    at(tabs, 0).auth.logout(click as never);
+    await ms(10);
+    expect(states(tabs)).toEqual(['loggedOut', 'loggedOut']);
+    expect(browser.stored.has('auth-session')).toBe(false);
+    expect(told).toHaveLength(1);
   });
 
   it('reaches the other tabs by message', async () => {
@@ -648,6 +698,36 @@ describe('messages', () => {
     expect(tab.auth.getSnapshot().state).toBe('active');
   });
 
+  it('full storage signs nobody out, in no tab', async () => {
+    const tabs = [browser.tab({ refresh }), browser.tab({ refresh })];
+    const lookAgain = () => {
+      for (const tab of tabs) tab.page('visibilitychange');
+    };
+    const full = vi.spyOn(browser, 'setItem').mockImplementation((key, value) => {
+      if (value !== null) throw new DOMException('full', 'QuotaExceededError');
+      browser.stored.delete(key);
+      for (const tab of tabs) tab.view.delete(key);
+    });
+    at(tabs, 0).auth.login(session());
+    await ms(1_000);
+    lookAgain();
+    expect(states(tabs)).toEqual(['active', 'active']);
+    const renewed = at(tabs, 1).auth.onUnauthorized(at(tabs, 1).auth.peekToken() as string);
+    await ms(1_000);
+    expect(await renewed).toBe(true);
+    lookAgain();
+    await ms(1_000);
+    expect(states(tabs)).toEqual(['active', 'active']);
+    full.mockRestore();
+    // There is room again: what storage says counts again.
+    at(tabs, 0).auth.login(session());
+    await ms(1_000);
+    for (const key of ['auth-session', 'auth-expiry']) browser.setItem(key, null);
+    await ms(1_000);
+    lookAgain();
+    expect(states(tabs)).toEqual(['loggedOut', 'loggedOut']);
+  });
+
   it('full storage is no loop of refreshes', async () => {
     const [tab] = (await signedIn(1)) as [Tab];
     const full = vi.spyOn(browser, 'setItem').mockImplementation((key, value) => {
@@ -659,6 +739,61 @@ describe('messages', () => {
     await ms(600_000);
     expect(refreshes).toHaveLength(1);
     full.mockRestore();
+  });
+});
+
+describe('a listener that throws', () => {
+  it('stops no refresh and no logout, and is reported', async () => {
+    const reported: (() => void)[] = [];
+    vi.stubGlobal('queueMicrotask', (report: () => void) => reported.push(report));
+    const told: (Session | null)[] = [];
+    const tab = browser.tab({ refresh, logout: (ended) => told.push(ended) });
+    let calls = 0;
+    tab.auth.subscribe(() => {
+      throw new Error('mine');
+    });
+    tab.auth.subscribe(() => calls++);
+    tab.auth.login(session());
+    browser.setItem('auth-expiry', '0');
+    const token = tab.auth.getToken();
+    await ms(1_000);
+    vi.unstubAllGlobals();
+    expect(await token).toBe(tab.auth.peekToken());
+    expect(refreshes).toHaveLength(1);
+    expect(tab.auth.getSnapshot()).toMatchObject({ state: 'active', failures: 0 });
+    vi.stubGlobal('queueMicrotask', (report: () => void) => reported.push(report));
+    tab.auth.logout();
+    vi.unstubAllGlobals();
+    expect(told).toHaveLength(1);
+    expect(calls).toBe(reported.length);
+    expect(() => reported[0]?.()).toThrow('mine');
+  });
+});
+
+describe('a page that is prerendered', () => {
+  it('renews nothing, and so tells other tabs of no failure, until it is shown', async () => {
+    const document = Object.assign(new EventTarget(), { prerendering: true, visibilityState: 'hidden' });
+    vi.stubGlobal('document', document);
+    for (const name of ['addEventListener', 'removeEventListener']) vi.stubGlobal(name, () => {});
+    const { page } = browserEnv();
+    // Its locks are granted, and its messages sent, when it is shown.
+    const locks: Locks = {
+      request: (_, { signal }) =>
+        new Promise((__, reject) => {
+          signal?.addEventListener('abort', () => reject(new DOMException('aborted', 'AbortError')));
+        }),
+    };
+    browser.setItem('auth-session', JSON.stringify({ sid: 's-1', rev: 'r' }));
+    const tab = browser.tab({ refresh, env: { page, locks } });
+    await ms(120_000);
+    expect(tab.auth.getSnapshot()).toMatchObject({ failures: 0, blocked: false });
+    expect(browser.stored.has('auth-retry')).toBe(false);
+    // As Chromium does it, in this order.
+    document.visibilityState = 'visible';
+    document.dispatchEvent(new Event('visibilitychange'));
+    document.prerendering = false;
+    await ms(60_000);
+    expect(tab.auth.getSnapshot().failures).toBeGreaterThan(0);
   });
 });
 
@@ -686,7 +821,9 @@ describe('auth.fetch', () => {
 
   it('keeps what the caller sends along', async () => {
     const [tab] = (await signedIn(1)) as [Tab];
-    await tab.auth.fetch(new Request('http://h/x', { method: 'PUT', body: 'b', headers: { 'X-A': '1' } }));
+    await tab.auth.fetch(
+      new Request('https://app.example/x', { method: 'PUT', body: 'b', headers: { 'X-A': '1' } }),
+    );
     await tab.auth.fetch('/y', { headers: [['X-A', '2']] });
     expect(tab.fetched.map(({ init }) => new Headers(init.headers).get('X-A'))).toEqual(['1', '2']);
   });
@@ -694,12 +831,70 @@ describe('auth.fetch', () => {
   it('C11: after a 401 renews the token and sends once more', async () => {
     const [tab] = (await signedIn(1)) as [Tab];
     tab.answer = async () => new Response(null, { status: tab.fetched.length > 1 ? 200 : 401 });
-    const answer = tab.auth.fetch(new Request('http://h/x', { method: 'POST', body: 'once' }));
+    const answer = tab.auth.fetch(new Request('https://app.example/x', { method: 'POST', body: 'once' }));
     await ms(1_000);
     expect((await answer).status).toBe(200);
     expect(refreshes).toHaveLength(1);
     expect(tab.fetched.map(({ token }) => token)).toHaveLength(2);
     expect(new Set(tab.fetched.map(({ token }) => token)).size).toBe(2);
+  });
+
+  it('sends the token to the page’s own origin and to those that are named, and to no other', async () => {
+    const [tab] = (await signedIn(1, { tokenOrigins: ['https://API.example:443/v1'] })) as [Tab];
+    const urls = {
+      '/api/tasks': true,
+      tasks: true,
+      'https://app.example/x': true,
+      'https://api.example/x': true,
+      'http://app.example/x': false,
+      'https://app.example:8443/x': false,
+      'https://app.example.evil.example/x': false,
+      'https://app.example@evil.example/x': false,
+      '//evil.example/x': false,
+      'data:,x': false,
+      'https://': false,
+    };
+    for (const url of Object.keys(urls)) await tab.auth.fetch(url);
+    await tab.auth.fetch(new URL('https://evil.example/x'));
+    await tab.auth.fetch(new Request('https://evil.example/x'));
+    await tab.auth.fetch(new Request('https://api.example/x'));
+    expect(tab.fetched.map(({ token }) => token !== null)).toEqual([
+      ...Object.values(urls),
+      false,
+      false,
+      true,
+    ]);
+  });
+
+  it('has no origin of its own in a file or a sandbox', async () => {
+    const [tab] = (await signedIn(1, { env: { origin: 'null' } })) as [Tab];
+    for (const url of ['data:,x', 'file:///x', '/api']) await tab.auth.fetch(url);
+    expect(tab.fetched.map(({ token }) => token)).toEqual([null, null, null]);
+  });
+
+  it('takes no origin that is none', () => {
+    for (const origin of ['*', 'api.example', ''])
+      expect(() => createAuth({ refresh, tokenOrigins: [origin] }), origin).toThrow(TypeError);
+  });
+
+  it('another origin’s answers say nothing of the token, and its own Authorization stays', async () => {
+    const [tab] = (await signedIn(1)) as [Tab];
+    tab.answer = async () => new Response(null, { status: 401 });
+    const answer = await tab.auth.fetch('https://other.example/', {
+      headers: { Authorization: 'Basic eDp5' },
+    });
+    expect(answer.status).toBe(401);
+    expect(tab.fetched.map(({ token }) => token)).toEqual(['Basic eDp5']);
+    expect(refreshes).toEqual([]);
+    // One that waits ends at logout all the same.
+    tab.answer = (_, init) =>
+      new Promise((__, reject) => {
+        init.signal?.addEventListener('abort', () => reject(init.signal?.reason));
+      });
+    const waiting = tab.auth.fetch('https://other.example/');
+    await ms(1);
+    tab.auth.logout();
+    await expect(waiting).rejects.toThrow('Signed out');
   });
 
   it('does not send a stream twice', async () => {

@@ -151,7 +151,10 @@ export class FakeChannels {
       owner,
       onmessage: null,
       close: () => void this.#ports.delete(port),
-      postMessage: (message) => this.#send(port, structuredClone(message)),
+      postMessage: (message) => {
+        if (!this.#ports.has(port)) throw new DOMException('the channel is closed', 'InvalidStateError');
+        this.#send(port, structuredClone(message));
+      },
     };
     this.#ports.add(port);
     return port;

@@ -20,6 +20,8 @@ const received = (answer: Session & { expiresIn: number }): Session => ({
 export const auth = createAuth({
   refresh: async (signal) => received(await read(await post('refresh', {}, { signal }))),
   login: '/',
+  // `auth.fetch` sends the token to the page's own origin; a backend at another has to be named.
+  ...(base ? { tokenOrigins: [new URL(base, location.href).origin] } : {}),
   // The tabs have stopped by now; keepalive: it goes out though the page may be closed.
   logout: () => post('logout', {}, { keepalive: true }).catch(() => undefined),
 });

@@ -26,7 +26,7 @@ export async function latency(t, { leaderKey, followerKey, times, settings }) {
     const lost = times - new Set(shown.map(({ n }) => n)).size;
     const twice = shown.length - new Set(shown.map(({ n }) => n)).size;
     const over = shown.map(({ n, at }) => at - acked[n]);
-    t.cell(key, `${spread(took)}; from the ack p95 ${ms(p95(over))}; ${lost} missing, ${twice} twice`, lost + twice === 0, max(took) < 2000);
+    t.cell(key, `${spread(took)}; from the ack p95 ${ms(p95(over))}, max ${ms(max(over))}; ${lost} missing, ${twice} twice`, lost + twice === 0, max(took) < 2000);
   }
   await person.close();
 }

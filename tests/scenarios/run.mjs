@@ -19,6 +19,7 @@ import { columns, Sheet } from './lib/sheet.mjs';
 import { cases } from './cases.mjs';
 import { rows } from './rows.mjs';
 
+// Each lane's browser.
 const starts = { waiting: startChromium, measured: startChromium, tabs: startTabs, beside: startChromium, firefox: startFirefox };
 const options = parse(process.argv.slice(2));
 const sheet = new Sheet();
@@ -84,11 +85,11 @@ function rigsOf(open) {
 const todo = (lane, of = options.columns) => of.flatMap((column) => cases.filter((each) => each.lane === lane && (each.on ?? columns).includes(column) && wanted(each)).map((each) => ({ each, column })));
 
 // One after the other, in a browser of their own.
-async function inTurn(lane, start, of, list = todo(lane, of)) {
+async function inTurn(lane, list, name = lane) {
   if (list.length === 0) return;
   const open = new Map();
-  const browser = await start();
-  console.error(`${lane}: ${browser.name}`);
+  const browser = await starts[lane]();
+  console.error(`${name}: ${browser.name}`);
   const pending = [];
   for (const { each, column } of list) await measure(each, column, { rigs: rigsOf(open), browser, pending });
   await Promise.all(pending);
@@ -97,11 +98,11 @@ async function inTurn(lane, start, of, list = todo(lane, of)) {
 }
 
 // All at once: they wait for real time to pass, and need nothing meanwhile.
-async function atOnce(lane, start) {
+async function atOnce(lane) {
   const list = todo(lane);
   if (list.length === 0) return;
   const open = new Map();
-  const browser = await start();
+  const browser = await starts[lane]();
   await Promise.all(list.map(({ each, column }) => measure(each, column, { rigs: rigsOf(open), browser })));
   await browser.close();
   await stop(open);
@@ -133,16 +134,16 @@ async function firefox() {
   if (list.length === 0) return;
   const why = await withoutFirefox();
   if (why) for (const { each, column } of list) for (const key of each.rows) sheet.skip(key, column, why);
-  else await inTurn('firefox', startFirefox);
+  else await inTurn('firefox', list);
 }
 
 // Ours with nothing beside it but what waits; then the rest, several at a time.
 async function measured() {
-  const of = (column) => options.columns.filter((each) => each === column);
-  await inTurn('measured', startChromium, of('ours'));
-  await inTurn('tabs', startTabs, of('ours'));
-  const baseline = of('baseline');
-  await Promise.all([inTurn('measured', startChromium, baseline), inTurn('tabs', startTabs, baseline), inTurn('beside', startChromium), firefox()]);
+  const of = (column) => (lane) => inTurn(lane, todo(lane, options.columns.filter((each) => each === column)));
+  const [ours, baseline] = [of('ours'), of('baseline')];
+  await ours('measured');
+  await ours('tabs');
+  await Promise.all([baseline('measured'), baseline('tabs'), inTurn('beside', todo('beside')), firefox()]);
 }
 
 // What came late, with nothing beside it.
@@ -151,7 +152,7 @@ async function again() {
   for (const lane of Object.keys(starts)) {
     const list = todo(lane, ['ours']).filter(({ each }) => late(each));
     for (const { each } of list) sheet.again(each.rows, 'ours');
-    await inTurn(`${lane}, once more`, starts[lane], ['ours'], list);
+    await inTurn(lane, list, `${lane}, once more`);
   }
 }
 
@@ -167,7 +168,7 @@ async function main() {
     console.error(`run.mjs: ${what}`);
     process.exit(69);
   }
-  await Promise.all([atOnce('waiting', startChromium), measured()]);
+  await Promise.all([atOnce('waiting'), measured()]);
   if (options.columns.includes('ours')) await again();
   const keys = rows.filter(({ key }) => cases.some((each) => wanted(each) && each.rows.includes(key) && (each.on ?? columns).some((column) => options.columns.includes(column)))).map(({ key }) => key);
   console.log(`\n${sheet.text(keys)}\n`);

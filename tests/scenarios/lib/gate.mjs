@@ -22,9 +22,11 @@ const types = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '
 class Used extends http.Agent {
   createConnection(options, ready) {
     const socket = net.connect(options);
+    const left = () => ready(new Error('closed before it was used'));
     socket.once('error', ready);
+    socket.once('close', left);
     socket.once('data', () => {
-      socket.off('error', ready);
+      socket.off('error', ready).off('close', left);
       ready(null, socket);
     });
     socket.write('HEAD / HTTP/1.1\r\nHost: gate\r\n\r\n');

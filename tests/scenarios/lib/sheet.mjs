@@ -29,9 +29,10 @@ export class Sheet {
     return this.#cells.get(key)?.[column];
   }
 
-  // A case that broke off: what it would have measured has failed, by these words.
+  // A case that broke off: what it would have measured has failed, by these words, as if
+  // it came too late: the first time it is measured again.
   broke(keys, column, error) {
-    for (const key of keys) if (!this.at(key, column) || this.at(key, column).again) this.cell(key, column, `broke off: ${error.message.split('\n')[0].slice(0, 120)}`, false);
+    for (const key of keys) if (!this.at(key, column) || this.at(key, column).again) this.cell(key, column, `broke off: ${error.message.split('\n')[0].slice(0, 120)}`, true, false);
   }
 
   // The rows of KEYS are about to be measured once more.

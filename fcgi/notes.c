@@ -11,7 +11,6 @@
 #include "wire.h"
 
 #define OPEN_MS  250
-#define PAUSE_MS 100  /* after a connection failed */
 #define NOTED_MS 1000 /* then the publisher is told that nobody knows */
 
 /* A transaction whose NOTED hasn't come yet. */
@@ -99,7 +98,7 @@ connect_broker(struct bh_notes *n)
     if (n->fd >= 0) return 0;
     if (bh_now_ms() < n->pause_till) return -ENOTCONN;
     n->fd = bh_wire_open(n->path, OPEN_MS, &welcome);
-    if (n->fd < 0) n->pause_till = bh_now_ms() + PAUSE_MS;
+    n->pause_till = bh_wire_retry(n->fd);
     return n->fd < 0 ? n->fd : 0;
 }
 

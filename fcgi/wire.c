@@ -13,7 +13,8 @@
 #include "sock.h"
 
 #define OPEN_MS  250 /* a broker that runs answers within a millisecond */
-#define PAUSE_MS 100 /* after a failure nobody tries again for so long */
+#define PAUSE_MS 100 /* after a failure that cost time, or a line in the log   \
+                      */
 /* Of a broker that has stopped reading: one sender waits in so long. */
 #define STALL_MS 1000
 
@@ -75,6 +76,14 @@ bh_wire_open(const char *path, int timeout_ms, struct bh_welcome *out)
     if (rc == 0) return fd;
     close(fd);
     return rc;
+}
+
+int64_t
+bh_wire_retry(int rc)
+{
+    bool dear = rc == -EAGAIN || rc == -EPROTO;
+
+    return dear ? bh_now_ms() + PAUSE_MS : 0;
 }
 
 bool
@@ -195,7 +204,7 @@ reconnect(struct bh_wire *w, uint64_t try)
         }
         w->fd = bh_wire_open(w->path, OPEN_MS, &welcome);
         w->tries++;
-        if (w->fd < 0) w->pause_till = bh_now_ms() + PAUSE_MS;
+        w->pause_till = bh_wire_retry(w->fd);
         tell(w, w->fd);
     }
     pthread_rwlock_unlock(&w->lock);

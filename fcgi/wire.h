@@ -18,6 +18,14 @@
  */
 int bh_wire_open(const char *path, int timeout_ms, struct bh_welcome *out);
 
+/*
+ * When to try again after bh_wire_open has returned RC, by bh_now_ms. At once
+ * where nobody listens: that costs nothing to find out, and a broker that has
+ * just started is to be found by the first who needs it. A while later where it
+ * kept the caller waiting or refused him.
+ */
+int64_t bh_wire_retry(int rc);
+
 /* Whether nothing but messages to ignore has come in, so that a send makes
  * sense; false after an ERROR, which is logged, or at the end. */
 bool bh_wire_alive(int fd);

@@ -1,4 +1,5 @@
-/* check_wire.c: the connection to a broker that has stopped reading. */
+/* check_wire.c: the connection to a broker that comes, goes or stops reading.
+ */
 #include "fcgi/wire.h"
 
 #include <errno.h>
@@ -54,16 +55,51 @@ teardown(void)
     rmdir(dir);
 }
 
+static pthread_t
+welcomer(void)
+{
+    pthread_t thread;
+
+    ck_assert_int_eq(pthread_create(&thread, NULL, welcome, NULL), 0);
+    return thread;
+}
+
+/* Whoever has just found nobody there finds the one that comes after. */
+START_TEST(one_that_has_started_is_found_at_once)
+{
+    struct bh_wire *w = bh_wire_new(path);
+
+    close(listener);
+    ck_assert_int_eq(bh_wire_send(w, &ping, -1), -ENOTCONN);
+    unlink(path);
+    ck_assert_int_eq(bh_wire_send(w, &ping, -1), -ENOTCONN);
+    listener = bh_sock_listen(path, SOCK_SEQPACKET, 0600, 4);
+    pthread_t thread = welcomer();
+    ck_assert_int_eq(bh_wire_send(w, &ping, -1), 0);
+    pthread_join(thread, NULL);
+    bh_wire_free(w);
+}
+END_TEST
+
+START_TEST(only_a_failure_that_costs_is_paused_after)
+{
+    ck_assert_int_eq(bh_wire_retry(3), 0);
+    ck_assert_int_eq(bh_wire_retry(-ECONNREFUSED), 0);
+    ck_assert_int_eq(bh_wire_retry(-ENOENT), 0);
+    ck_assert_int_gt(bh_wire_retry(-EAGAIN), 0);
+    ck_assert_int_gt(bh_wire_retry(-EPROTO), 0);
+}
+END_TEST
+
 /* The first that finds it so waits for a quarter of a second; forty that did
  * would take ten. */
 START_TEST(few_wait_for_one_that_does_not_read)
 {
     struct bh_wire *w = bh_wire_new(path);
-    pthread_t thread;
+    pthread_t thread = welcomer();
     char waste[64];
     int rc;
 
-    ck_assert_int_eq(pthread_create(&thread, NULL, welcome, NULL), 0);
     ck_assert_int_eq(bh_wire_send(w, &ping, -1), 0);
     pthread_join(thread, NULL);
     while ((rc = bh_wire_send(w, &ping, -1)) == 0) continue;
@@ -86,6 +122,8 @@ check_wire(void)
     TCase *t = tcase_create("wire");
 
     tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_test(t, one_that_has_started_is_found_at_once);
+    tcase_add_test(t, only_a_failure_that_costs_is_paused_after);
     tcase_add_test(t, few_wait_for_one_that_does_not_read);
     suite_add_tcase(s, t);
     return s;

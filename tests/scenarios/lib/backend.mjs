@@ -28,6 +28,7 @@ export class Backend {
     this.server = http.createServer((req, res) => {
       this.#route(req, res).catch((error) => answer(res, error.status ?? 500, { error: error.message }));
     });
+    this.server.keepAliveTimeout = 60_000; // longer than its clients keep a connection
     await new Promise((resolve) => this.server.listen(0, '127.0.0.1', resolve));
     this.url = `http://127.0.0.1:${this.server.address().port}`;
   }

@@ -12,6 +12,7 @@ import fs from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
 import path from 'node:path';
+import { kept } from '../../lib/http.mjs';
 
 const polls = /\/realtime\/(subscribe|stream)$/;
 const types = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.map': 'application/json' };
@@ -45,7 +46,7 @@ export class Gate {
   // folder with the page.
   constructor({ files }) {
     this.files = files;
-    this.agent = new Used({ keepAlive: true, maxSockets: Infinity });
+    this.agent = new Used(kept);
     this.servers = [];
   }
 

@@ -1,7 +1,7 @@
 // person.mjs: one user with a browser of his own, and its tabs. A context shares nothing
 // with another: locks, channels, storage and cookies are a person's. What a tab shows is
 // read from its document; probe.ts has written down when.
-import { waitFor } from '../../lib/wait.mjs';
+import { sleep, waitFor } from '../../lib/wait.mjs';
 
 export class Person {
   tabs = [];
@@ -18,8 +18,9 @@ export class Person {
     const query = new URLSearchParams({ user: this.user, org: this.org, ...this.options.settings, ...settings });
     const tab = new Tab(this, await this.context.newPage());
     this.tabs.push(tab);
+    const begun = Date.now();
     await tab.page.goto(`${this.options.origin ?? this.rig.origin}/?${query}`);
-    await tab.ready();
+    await tab.ready(begun);
     return tab;
   }
 
@@ -60,12 +61,33 @@ export class Tab {
     Object.assign(this, { person, page });
   }
 
-  async ready() {
-    await this.until('what it shows', () => document.querySelector('#login, #list') !== null);
+  // Its list is there. `begun`: when it was opened.
+  async ready(begun = Date.now()) {
+    try {
+      await this.#begins();
+    } catch (error) {
+      throw new Error(`${error.message}\n${await this.#witness(begun)}`);
+    }
+  }
+
+  // Nobody measures this. Fifty tabs that open at once on two busy processors take up to 17 s
+  // for one.
+  async #begins() {
+    const patience = { ms: 120_000 };
+    await this.until('what it shows', () => document.querySelector('#login, #list') !== null, null, patience);
     if (await this.page.evaluate(() => document.querySelector('#login') !== null)) await this.click('login');
-    await this.until('its list', () => document.querySelector('#list') !== null);
+    await this.until('its list', () => document.querySelector('#list') !== null, null, patience);
     // What comes from now on is to be shown: a client that knows positions knows its own.
-    await this.until('where it is in the log', () => !window.client || window.client.getSnapshot().cursor !== null);
+    await this.until('where it is in the log', () => !window.client || window.client.getSnapshot().cursor !== null, null, patience);
+  }
+
+  // What is known of a tab that is stuck.
+  async #witness(begun) {
+    const asked = this.person.rig.gate.select({ from: begun }).filter(({ user }) => user === null || user === this.person.user);
+    const requests = asked.map(({ at, end, method, path, user, status, left }) => `${at - begun} ms: ${method} ${path} of ${user}: ${status ?? 'no answer'}${left ? ', left' : ''}${end ? ` after ${end - at} ms` : ', open'}`);
+    const page = this.page.evaluate(() => `${document.readyState}\n${document.body?.innerHTML}\n${JSON.stringify(window.probe)}`);
+    const seen = await Promise.race([page, sleep(5000).then(() => 'the page does not answer')]).catch(String);
+    return [...requests, seen].join('\n');
   }
 
   // Until CONDITION, evaluated in the page, holds.

@@ -13,8 +13,7 @@
 #include "sock.h"
 
 #define OPEN_MS  250 /* a broker that runs answers within a millisecond */
-#define PAUSE_MS 100 /* after a failure that cost time, or a line in the log   \
-                      */
+#define PAUSE_MS 100 /* after a failure that cost time or a log line */
 /* Of a broker that has stopped reading: one sender waits in so long. */
 #define STALL_MS 1000
 

@@ -14,6 +14,8 @@
 #include "sock.h"
 #include "tell.h"
 
+#define REST_MS 2000 /* for the rest of a body that is refused */
+
 struct bh_exchange *
 bh_exchange_new(void)
 {
@@ -85,11 +87,27 @@ encode(struct bh_buf *out, struct bh_call *call)
     bh_buf_fini(&cors);
 }
 
+/*
+ * A client that is refused in the middle of its body may stop there and wait
+ * for the end of the answer, as curl does; Apache's mod_proxy_fcgi, which
+ * passes a body on as it comes, ends the answer after the body: after a minute,
+ * that is. So the rest is read first. Where it doesn't come soon the connection
+ * is told to end, which Apache doesn't wait with (RFC 9112, section 9.6).
+ */
+static void
+end_body(FCGX_Request *r, struct bh_call *call)
+{
+    bh_sock_read_timeout(r->ipcFd, REST_MS);
+    if (!bh_request_discard(call->rq, BH_BODY_MAX, REST_MS) && call->rq->http1)
+        bh_buf_str(&call->reply.headers, "Connection: close\r\n");
+}
+
 static void
 send_reply(FCGX_Request *r, struct bh_call *call)
 {
     struct bh_buf out = BH_BUF_INIT;
 
+    if (!call->rq->drained) end_body(r, call);
     encode(&out, call);
     bh_sock_write_timeout(r->ipcFd, call->setup->conf->worker.io_timeout_ms);
     if (!out.failed) FCGX_PutStr(out.p, (int)out.len, r->out);

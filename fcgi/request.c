@@ -19,7 +19,7 @@ struct raw {
     const char *method, *script, *path_info, *uri, *query;
     const char *content_type, *content_length, *accept;
     const char *authorization, *origin, *user_agent, *client_id;
-    const char *last_event_id, *request_id, *address;
+    const char *last_event_id, *request_id, *address, *protocol;
 };
 
 #define WANT(text, member)                                                     \
@@ -51,6 +51,7 @@ collect(struct raw *raw, char **envp)
         WANT("HTTP_LAST_EVENT_ID", last_event_id),
         WANT("HTTP_X_REQUEST_ID", request_id),
         WANT("REMOTE_ADDR", address),
+        WANT("SERVER_PROTOCOL", protocol),
     };
 
     for (size_t i = 0; i < bh_countof(wanted); i++)
@@ -386,6 +387,7 @@ bh_request_parse(struct bh_request *rq, char **envp, struct FCGX_Stream *in)
     rq->media = parse_media(raw.content_type);
     rq->wants_lines = accepts(raw.accept, "application/x-ndjson");
     rq->content_length = parse_content_length(raw.content_length);
+    rq->http1 = strncmp(raw.protocol, "HTTP/1.", 7) == 0;
     return true;
 }
 
@@ -434,10 +436,10 @@ read_some(FCGX_Stream *in, char *out, size_t size)
 }
 
 static enum bh_refusal
-read_to_end(struct bh_request *rq, struct bh_buf *out, size_t cap)
+read_to_end(struct bh_request *rq, struct bh_buf *out, size_t cap, int ms)
 {
     char chunk[8192];
-    int64_t deadline = bh_now_ms() + BODY_MS;
+    int64_t deadline = bh_now_ms() + ms;
     size_t n;
 
     while ((n = read_some(rq->in, chunk, sizeof chunk)) > 0) {
@@ -461,9 +463,18 @@ bh_request_body(struct bh_request *rq, struct bh_buf *out, size_t cap)
     if (rq->content_length == -2) return BH_BAD_REQUEST;
     if (rq->content_length > (int64_t)cap) return BH_TOO_LARGE;
     if (rq->in == NULL) return BH_GRANTED;
-    enum bh_refusal no = read_to_end(rq, out, cap);
+    enum bh_refusal no = read_to_end(rq, out, cap, BODY_MS);
     if (no == BH_GRANTED && rq->content_length >= 0 &&
         rq->content_length != (int64_t)rq->body_len)
         return BH_BAD_REQUEST;
     return no;
+}
+
+bool
+bh_request_discard(struct bh_request *rq, size_t cap, int ms)
+{
+    bool fits = rq->content_length <= (int64_t)cap;
+
+    if (!rq->drained && fits && rq->in != NULL) read_to_end(rq, NULL, cap, ms);
+    return rq->drained;
 }

@@ -50,6 +50,7 @@ struct bh_request {
     enum bh_media media;
     bool wants_lines;       /* Accept names application/x-ndjson */
     int64_t content_length; /* -1: not told; -2: not a number */
+    bool http1;             /* the client's connection is for one at a time */
 
     unsigned given; /* items that the query has */
     unsigned bad;   /* items that aren't well-formed, wherever they stood */
@@ -81,5 +82,12 @@ const char *bh_request_fault(const struct bh_request *rq, unsigned takes);
  */
 enum bh_refusal bh_request_body(struct bh_request *rq, struct bh_buf *out,
                                 size_t cap);
+
+/*
+ * Throw away what is left of STDIN, for MS milliseconds at most, and a read's
+ * own timeout more. Whether it has been read to its end; one that is longer
+ * than CAP is not.
+ */
+bool bh_request_discard(struct bh_request *rq, size_t cap, int ms);
 
 #endif

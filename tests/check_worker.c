@@ -319,6 +319,25 @@ START_TEST(test_too_large)
 }
 END_TEST
 
+static const char *
+connection_after(const char *protocol, const char *length)
+{
+    ask("POST", PUBLISH, "{}", JSON, "SERVER_PROTOCOL", protocol,
+        "CONTENT_LENGTH", length);
+    ck_assert_int_eq(a.status, 401);
+    return fcgi_header(&a, "Connection");
+}
+
+/* What can't be read to its end ends the connection, where it is one's own. */
+START_TEST(test_refused_in_its_body)
+{
+    ck_assert_ptr_null(connection_after("HTTP/1.1", "2"));
+    ck_assert_ptr_null(connection_after("HTTP/1.1", ""));
+    ck_assert_str_eq(connection_after("HTTP/1.1", "99999999999"), "close");
+    ck_assert_ptr_null(connection_after("HTTP/2.0", "99999999999"));
+}
+END_TEST
+
 /* What the table of refusals holds, as "code:subject " … */
 static const char *
 recorded(void)
@@ -533,6 +552,7 @@ check_worker(void)
     tcase_add_test(c, test_refusals);
     tcase_add_test(c, test_long_token);
     tcase_add_test(c, test_too_large);
+    tcase_add_test(c, test_refused_in_its_body);
     tcase_add_test(c, test_refused_publish_is_recorded);
     tcase_add_test(c, test_preflights);
     tcase_add_test(c, test_history);

@@ -1,7 +1,8 @@
 // Which publish bodies are refused: the place is named, and nothing is stored.
 import assert from 'node:assert/strict';
+import net from 'node:net';
 import { event, Stack } from '../lib/stack.mjs';
-import { range, waitFor } from '../lib/wait.mjs';
+import { range, sleep, waitFor } from '../lib/wait.mjs';
 
 const stack = await Stack.forFile();
 const org = 'org-1';
@@ -89,6 +90,26 @@ stack.test('refused: other media, and a body past every bound', async () => {
   assert.deepEqual([form.status, form.json.code], [415, 'unsupported_media_type']);
   const huge = await stack.publish(Buffer.alloc(33_000_000, ' '));
   assert.deepEqual([huge.status, huge.json.code], [413, 'too_large']);
+});
+
+// A client that hears of its refusal leaves off, as curl does. Apache's mod_proxy_fcgi, which
+// passes a body on as it comes, would wait for the body's end before the answer's, a minute
+// long; the others have all of it before the worker hears of it.
+stack.test('refused in the middle of its body: who stops there has the whole answer', async () => {
+  const slowly = stack.web.name === 'apache-proxy';
+  const socket = net.connect(Number(new URL(stack.url).port), '127.0.0.1');
+  let text = '';
+  socket.on('error', () => {}).on('data', (part) => (text += part));
+  socket.write(`POST /tasks/realtime/publish HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${16 << 20}\r\n\r\n`);
+  for (let i = 0; i < 64 && text === ''; i++) {
+    socket.write(Buffer.alloc(1 << 18, ' ')); // some of it is under way when the answer comes
+    if (slowly) await sleep(50);
+  }
+  const ended = () => (/chunked/i.test(text) ? text.endsWith('}\r\n0\r\n\r\n') : text.endsWith('}'));
+  await waitFor(() => `the end of the answer, after ${JSON.stringify(text)}`, ended);
+  assert.match(text, /^HTTP\/1\.1 401 .*"token_missing"/s);
+  if (slowly) assert.match(text, /^Connection: close\r$/im);
+  socket.destroy();
 });
 
 stack.test('what was refused is in the table of refusals, without its body', async () => {

@@ -73,7 +73,7 @@ write_request(struct bh_buf *out, const char *path)
 
 /* ---- the answer ---- */
 
-/* Until END_REQUEST has been there, the other side closes, or time is up. */
+/* Until the other side closes, as it does after its answer, or time is up. */
 static int
 read_records(int fd, struct bh_buf *in)
 {

@@ -290,6 +290,7 @@ publish_lines(struct work *w, struct input *in)
 
     while (more && code == EX_OK) {
         more = read_line(in);
+        if (in->text.failed) break; /* a line is lost: publish_from() tells */
         lines += more;
         if (more && lines < BH_BATCH_MAX && in->text.len < LINES_BYTES)
             continue;
@@ -330,7 +331,7 @@ publish_from(struct work *w, FILE *f)
         code = publish_lines(w, &in);
     else
         code = publish_whole(w, &in);
-    if (code == EX_OK && (ferror(f) || in.text.failed)) {
+    if (code == EX_OK && (!feof(f) || in.text.failed)) {
         fprintf(stderr, "bellhopctl: reading: %s\n", strerror(errno));
         code = EX_IOERR;
     }

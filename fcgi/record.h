@@ -65,7 +65,7 @@ void bh_record_take(struct bh_record *r, struct bh_group *group, bool all,
                     int64_t now_ms);
 /* Milliseconds until something is due, -1: never. */
 int bh_record_timeout(const struct bh_record *r, int64_t now_ms);
-/* Free the notes and the beacons of a group. */
+/* Free the notes, the beacons and the deliveries of a group. */
 void bh_record_free(struct bh_group *group);
 
 #endif

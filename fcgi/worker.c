@@ -139,7 +139,9 @@ wait_for_slow(struct bh_worker *w)
 static bool
 fini(struct bh_worker *w)
 {
-    if (!bh_writer_free(w->writer) || !wait_for_slow(w)) return false;
+    if (!bh_writer_free(w->writer)) return false;
+    w->writer = NULL;
+    if (!wait_for_slow(w)) return false;
     if (w->wire != NULL) bh_counts_send(w->wire);
     bh_wire_free(w->wire);
     bh_rates_close(w->rates);
@@ -191,7 +193,7 @@ bh_worker_run(int listener, const char *conf_path, struct bh_setup *setup)
      * lock: publishes that wait for that are told that nobody knows. */
     bool served = bh_serve_stop(serve);
     if (served && fini(&w)) return EX_OK;
-    bh_writer_expire(w.writer);
+    if (w.writer != NULL) bh_writer_expire(w.writer);
     bh_log(BH_WARN, "leaving though %s",
            served ? "the log is locked, or an answer isn't taken"
                   : "a connection is still open");

@@ -362,16 +362,15 @@ bh_writer_expire(struct bh_writer *w)
     struct bh_job *own;
     bh_job_fn *fn;
     void *arg;
-    bool late;
 
-    do {
+    for (;;) {
         pthread_mutex_lock(&w->lock);
-        late = claim_late(w, &fn, &arg, &own);
+        bool late = claim_late(w, &fn, &arg, &own);
         pthread_mutex_unlock(&w->lock);
         if (!late) return;
         fn(arg, NULL);
         bh_job_free(own);
-    } while (late);
+    }
 }
 
 /* ---- what is put on record without waiting ---- */

@@ -373,7 +373,7 @@ import_json(struct bh_str text, const char *algorithm, bh_made_key_fn *fn,
             void *arg, size_t *left, char *err, size_t size)
 {
     struct bh_buf checked = BH_BUF_INIT;
-    struct bh_json_error wrong;
+    struct bh_json_error wrong = {"", "there is no memory left"};
     struct bh_str keys, name, one;
     size_t pos = 0, taken = 0;
 

@@ -1,6 +1,6 @@
 /*
  * conf.h: the configuration file. The only user of libconfuse. Every option
- * stands once in the table in conf.c, with its bounds and default; the
+ * stands once in the table in conf_table.c, with its bounds and default; the
  * annotated sample in deploy/bellhop.conf is checked against it by a test.
  */
 #ifndef BH_CONF_H

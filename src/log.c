@@ -137,8 +137,10 @@ static void BH_PRINTF(3, 0)
 {
     char space[LINE_MAX_BYTES];
     struct line l = {space, 0, sizeof space - 1};
+    int told = errno; /* for a %m: the prefix's calls may set another */
 
     if (!to_syslog) put_prefix(&l, level);
+    errno = told;
     put_text(&l, fmt, ap);
     if (to_syslog) {
         syslog(levels[level].priority, "%.*s", (int)l.len, space);

@@ -20,15 +20,15 @@
 
 /*  X(symbol, number, sent by, meaning) */
 #define BH_OPS(X)                                                              \
-    X(HELLO, 1, "worker", "who connects")                                      \
+    X(HELLO, 1, "worker, bellhopctl", "who connects")                          \
     X(WELCOME, 2, "broker", "what log it follows, and how far it has read")    \
-    X(NOTE, 3, "worker", "rows of the log are committed")                      \
+    X(NOTE, 3, "worker, bellhopctl", "rows of the log are committed")          \
     X(NOTED, 4, "broker", "how many waiters each of these rows answered")      \
     X(PARK, 5, "worker", "a subscribe, with its FastCGI connection")           \
     X(PING, 6, "worker", "are you there")                                      \
     X(PONG, 7, "broker", "yes")                                                \
     X(ERROR, 8, "broker", "why the connection ends")                           \
-    X(STATS, 9, "worker", "what do you count")                                 \
+    X(STATS, 9, "worker, bellhopctl", "what do you count")                     \
     X(STATED, 10, "broker", "all figures")                                     \
     X(COUNT, 11, "worker", "what it has counted since the last COUNT")         \
     X(END, 12, "bellhopctl", "end the requests of an org or a user")           \

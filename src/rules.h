@@ -15,9 +15,11 @@ struct bh_rules;
 /* Empty, with one reference; NULL: no memory. Fill it, then seal it. */
 struct bh_rules *bh_rules_new(void);
 /* Refuse VALUE, of ORG alone or (empty) of any, until UNTIL_MS of the wall
- * clock (0: for good). 0, -ENOMEM, or -ENOSPC where there are BH_DENIED_MAX. */
+ * clock (0: for good). 0, -ENOMEM, or -ENOSPC where there are BH_DENIED_MAX and
+ * BH_SWITCHES_MAX entries of both sorts together. */
 int bh_rules_deny(struct bh_rules *r, enum bh_denied_kind kind,
                   struct bh_str value, struct bh_str org, int64_t until_ms);
+/* Let no one enter DOMAIN; errors as above. */
 int bh_rules_switch_off(struct bh_rules *r, struct bh_str domain);
 /* Nothing is added after it, and nothing is asked before it. */
 void bh_rules_seal(struct bh_rules *r);

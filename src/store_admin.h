@@ -104,9 +104,10 @@ int bh_store_tally(struct bh_store *s, enum bh_tally what, int64_t since_ms,
 
 /*
  * Copy the log at PATH, as it is at this moment, to TO, which must not be
- * there, while others write. TO is one file, synced. PROGRESS (may be NULL) is
- * told pages done and in all. Afterwards *EVENTS of both were compared and TO
- * was checked; on failure TO is gone, and ERR has a sentence.
+ * there, while others write. TO is one file, synced; a journal that an earlier
+ * file of its name has left is removed. PROGRESS (may be NULL) is told pages
+ * done and in all. Afterwards *EVENTS of both were compared and TO was checked;
+ * on failure TO is gone, and ERR has a sentence.
  */
 typedef void bh_progress_fn(void *arg, int64_t done, int64_t all);
 int bh_store_backup(const char *path, const char *to, bh_progress_fn *progress,

@@ -141,16 +141,36 @@ copy(struct bh_store *from, const char *path, bh_progress_fn *progress,
     return rc;
 }
 
+/* What SQLite keeps beside a database. */
+static const char *const journals[] = {"-journal", "-wal", "-shm"};
+
 static void
 remove_copy(const char *path)
 {
-    static const char *const parts[] = {"", "-journal", "-wal", "-shm"};
-
-    for (size_t i = 0; i < bh_countof(parts); i++) {
-        char *part = with(path, parts[i]);
+    unlink(path);
+    for (size_t i = 0; i < bh_countof(journals); i++) {
+        char *part = with(path, journals[i]);
         if (part) unlink(part);
         bh_free(part);
     }
+}
+
+/* An earlier file of PATH's name, that of a restore that was killed for one,
+ * may have left its journal: SQLite would take it for this one's. */
+static int
+drop_journals(const char *path, char *err, size_t size)
+{
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < bh_countof(journals); i++) {
+        char *part = with(path, journals[i]);
+        if (!part)
+            rc = fail(err, size, -ENOMEM, "out of memory");
+        else if (unlink(part) != 0 && errno != ENOENT)
+            rc = fail(err, size, -errno, "%s: %s", part, strerror(errno));
+        bh_free(part);
+    }
+    return rc;
 }
 
 static int
@@ -183,6 +203,7 @@ copy_and_rename(struct bh_store *from, const char *temporary, const char *to,
     rc = copy(from, temporary, progress, arg, events, err, size);
     if (rc == 0 && rename(temporary, to) != 0)
         rc = fail(err, size, -errno, "%s: %s", to, strerror(errno));
+    if (rc == 0 && (rc = drop_journals(to, err, size)) < 0) unlink(to);
     if (rc < 0)
         remove_copy(temporary);
     else

@@ -76,6 +76,22 @@ START_TEST(a_line)
 }
 END_TEST
 
+/* A zone that has no file: gmtime_r() looks for it and sets errno. */
+START_TEST(the_errno_of_the_caller)
+{
+    char expected[200];
+
+    setenv("TZ", ":/nowhere", 1);
+    errno = EMFILE;
+    bh_log(BH_WARN, "an event fd: %m");
+    ck_assert_int_eq(errno, EMFILE);
+    unsetenv("TZ");
+    snprintf(expected, sizeof expected, "%san event fd: %s\n", prefix("warn"),
+             strerror(EMFILE));
+    ck_assert_str_eq(written(), expected);
+}
+END_TEST
+
 START_TEST(levels)
 {
     enum bh_level level = BH_DEBUG;
@@ -298,6 +314,7 @@ check_log(void)
     tcase_add_test(tc, a_line);
     tcase_add_test(tc, levels);
     tcase_add_test(tc, errno_is_kept);
+    tcase_add_test(tc, the_errno_of_the_caller);
     tcase_add_test(tc, nothing_forges_a_line);
     tcase_add_test(tc, journal_lines);
     tcase_add_test(tc, another_journal_stream);

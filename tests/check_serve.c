@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "fcgi/pass.h"
 #include "fcgiclient.h"
 #include "fcgirec.h"
 #include "suites.h"
@@ -256,6 +257,58 @@ START_TEST(test_stop_in_between)
 }
 END_TEST
 
+/* A publish of as many events as one may have, of which the worker can send the
+ * answer in small pieces only: passed on as by a relay, so that its socket is
+ * ours to choose. Returns our end. */
+static int
+publish_with_little_room(void)
+{
+    int pair[2], least = 1;
+    struct bh_buf params = BH_BUF_INIT, out = BH_BUF_INIT, body = BH_BUF_INIT;
+
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    setsockopt(pair[1], SOL_SOCKET, SO_SNDBUF, &least, sizeof least);
+    for (int i = 0; i < BH_BATCH_MAX; i++)
+        bh_buf_fmt(&body,
+                   "{\"eventId\":\"%d\",\"eventType\":\"T\",\"timestamp\":1,"
+                   "\"orgId\":\"o\",\"payload\":{}}\n",
+                   i);
+    bh_fcgi_param(&params, "REQUEST_METHOD", "POST");
+    bh_fcgi_param(&params, "SCRIPT_NAME", PUBLISH);
+    bh_fcgi_param(&params, "QUERY_STRING", "");
+    bh_fcgi_param(&params, "CONTENT_TYPE", "application/x-ndjson");
+    bh_fcgi_param(&params, "HTTP_AUTHORIZATION", wk_publisher(&k));
+    fcgi_add_begin(&out);
+    fcgi_add_params(&out, &params);
+    fcgi_add_stdin(&out, body.p, body.len);
+    fcgi_write(pair[0], &out);
+    ck_assert_int_eq(bh_pass_on(pair[1], k.socket), 0);
+    close(pair[1]);
+    bh_buf_fini(&params);
+    bh_buf_fini(&body);
+    bh_buf_fini(&out);
+    return pair[0];
+}
+
+/* It is not waited for until its end, and the writer has ended by then. */
+START_TEST(test_stop_while_an_answer_is_taken_slowly)
+{
+    int fd = publish_with_little_room();
+    char piece[256];
+    ssize_t n = 1;
+
+    ck_assert(!wk_quiet(fd, WK_MS)); /* the answer has begun */
+    ck_assert_int_eq(kill(k.worker, SIGTERM), 0);
+    while (n > 0) {
+        ck_assert(!wk_quiet(fd, WK_MS));
+        n = recv(fd, piece, sizeof piece, 0);
+        poll(NULL, 0, 100);
+    }
+    close(fd);
+    wk_stop(&k);
+}
+END_TEST
+
 /* ---- SIGHUP ---- */
 
 static int
@@ -323,6 +376,7 @@ check_serve(void)
     tcase_add_test(c, test_stop_idle);
     tcase_add_test(c, test_stop_after_work);
     tcase_add_test(c, test_stop_in_between);
+    tcase_add_test(c, test_stop_while_an_answer_is_taken_slowly);
     tcase_add_test(c, test_reload);
     tcase_add_test(c, test_reload_of_a_bad_one);
     suite_add_tcase(s, c);

@@ -509,6 +509,37 @@ START_TEST(restored_log_has_another_name)
 }
 END_TEST
 
+/* Of one that was killed: a copy with commits in its WAL. Those belong to no
+ * other copy. */
+START_TEST(left_over_wal_is_not_restored)
+{
+    struct bh_store *s = bh_logbox_writer(BH_SYNC_NORMAL);
+    char err[512] = "", copy[160];
+    int64_t events;
+    bool had_one;
+
+    snprintf(copy, sizeof copy, "%s", bh_logbox_path(".copy"));
+    fill(s, "aaaa", WALL);
+    bh_store_backup(bh_logbox_path(""), copy, NULL, NULL, &events, err,
+                    sizeof err);
+    bh_store_close(s);
+    ck_assert_int_eq(
+        bh_store_open_writer(&s, bh_logbox_path(".restoring"), BH_SYNC_NORMAL),
+        0);
+    fill(s, "bb", WALL);
+    bh_store_close(s);
+    ck_assert_int_gt(bh_logbox_size(".restoring-wal"), 0);
+    ck_assert_int_eq(bh_store_restore(bh_logbox_path(""), copy,
+                                      bh_logbox_path(".aside"), &had_one,
+                                      &events, err, sizeof err),
+                     0);
+    s = bh_logbox_writer(BH_SYNC_NORMAL);
+    ck_assert_int_eq(bh_logbox_span(s).head, 4);
+    ck_assert(bh_logbox_sound());
+    bh_store_close(s);
+}
+END_TEST
+
 START_TEST(what_is_no_log_is_not_restored)
 {
     struct bh_store *s = bh_logbox_writer(BH_SYNC_NORMAL);
@@ -627,6 +658,7 @@ check_store_admin(void)
     tcase_add_test(tc, events_are_found_by_what_is_said_of_them);
     tcase_add_test(tc, backup_is_whole_while_others_write);
     tcase_add_test(tc, restored_log_has_another_name);
+    tcase_add_test(tc, left_over_wal_is_not_restored);
     tcase_add_test(tc, what_is_no_log_is_not_restored);
     tcase_add_test(tc, gentle_handle_checkpoints_apart_from_its_commits);
     tcase_add_test(tc, tally_counts_what_came_since_most_first);

@@ -121,6 +121,13 @@ sed -n 's/^    {"\([a-z]*\)", "\([a-z_]*\)".*/\1 \2/p' src/conf_table.c | while 
         END { exit !found }' deploy/bellhop.conf 2>/dev/null || echo "$section.$name"
 done | none "deploy/bellhop.conf has every option"
 
+# The head of each names what a running process can't change.
+sed -n 's/^    {"\([a-z]*\)", "\([a-z_]*\)".*\.fixed = true.*/\1.\2/p' src/conf_table.c | sed 's/^\.//' | while read -r option; do
+    for page in deploy/bellhop.conf docs/man/bellhop.conf.5; do
+        sed -n '/A restart is needed for/,/worker\.threads/p' "$page" 2>/dev/null | grep -qw -- "$option" || echo "$page: $option"
+    done
+done | none "what needs a restart is listed as such"
+
 # LINK for each link of a document to a file that isn't there; those to places on
 # the net and within the page are none of ours.
 files | grep '\.md$' | while read -r page; do

@@ -48,12 +48,14 @@ def send(events):
         headers={"Authorization": f"Bearer {os.environ['BELLHOP_TOKEN']}", "Content-Type": "application/x-ndjson"},
     )
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return 200, answer.read().decode(), 0
-    except urllib.error.HTTPError as error:
-        return error.code, error.read().decode(), float(error.headers.get("Retry-After", 1))
-    except (OSError, http.client.HTTPException) as error:
-        return 0, str(error), 1
+        try:
+            answer = urllib.request.urlopen(request, timeout=10)
+        except urllib.error.HTTPError as error:
+            answer = error  # an answer, too
+        with answer:
+            return answer.code, answer.read().decode(), float(answer.headers.get("Retry-After", 1))
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        return 0, str(error), 1  # no answer, or half of one
 
 
 def relay_once(db):

@@ -33,7 +33,7 @@ function publish(array $events, string $domain = 'tasks'): array
         $answer = curl_exec($curl);
         $status = curl_getinfo($curl, CURLINFO_RESPONSE_CODE);
         if ($answer !== false && $status === 200) return json_decode($answer, true, flags: JSON_THROW_ON_ERROR)['results'];
-        if ($status === 401 || $status === 403) throw new NotNow($answer); // the event is good, the token isn't
+        if ($answer !== false && ($status === 401 || $status === 403)) throw new NotNow($answer); // the event is good, the token isn't
         if ($answer !== false && $status !== 429 && $status < 500) throw new Refused($answer);
         if ($attempt + 1 === TRIES) throw new NotNow($answer === false ? curl_error($curl) : $answer);
         $wait = $retryAfter ?? 0.25 * 2 ** $attempt * (0.5 + mt_rand() / mt_getrandmax());

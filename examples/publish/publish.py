@@ -24,6 +24,20 @@ class NotNow(Exception):
     """Not stored, or nobody knows: send the same event again, later."""
 
 
+def post(request):
+    """One try: status, answer, Retry-After. Status 0: nobody knows."""
+    try:
+        try:
+            answer = urllib.request.urlopen(request, timeout=10)
+        except urllib.error.HTTPError as error:
+            answer = error  # an answer, too
+        with answer:
+            after = answer.headers.get("Retry-After")
+            return answer.code, answer.read().decode(), after and float(after)
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        return 0, str(error), None  # no answer, or half of one
+
+
 def publish(events, domain="tasks"):
     """Publish a list of 1 to 500 events, all or nothing; returns their results."""
     request = urllib.request.Request(
@@ -34,24 +48,17 @@ def publish(events, domain="tasks"):
             "Content-Type": "application/json",
         },
     )
-    why = ""
     for attempt in range(TRIES):
-        wait = 0.25 * 2**attempt * (0.5 + random.random())
-        try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
-                return json.load(answer)["results"]
-        except urllib.error.HTTPError as error:
-            why = error.read().decode()
-            if error.code in (401, 403):  # the event is good, the token isn't
-                raise NotNow(why) from None
-            if error.code != 429 and error.code < 500:
-                raise Refused(why) from None
-            wait = float(error.headers.get("Retry-After", wait))
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            why = str(error)  # no answer, or half of one
+        status, answer, after = post(request)
+        if status == 200:
+            return json.loads(answer)["results"]
+        if status in (401, 403):  # the event is good, the token isn't
+            break
+        if status not in (0, 429) and status < 500:
+            raise Refused(answer)
         if attempt + 1 < TRIES:
-            time.sleep(wait)
-    raise NotNow(why)
+            time.sleep(after or 0.25 * 2**attempt * (0.5 + random.random()))
+    raise NotNow(answer)
 
 
 def main(org, event_type, payload, event_id=None):

@@ -40,7 +40,8 @@ function run([program, ...args], more, url = stack.url, token = stack.publisher)
 }
 
 // A server before the real one: `plan` says what becomes of each request in turn.
-//   'cut': passed on, but the answer never arrives; 'pass'; { status, headers }.
+//   'cut': passed on, but the answer never arrives; 'pass'; { status, headers },
+//   of which with `half` only the beginning arrives.
 async function between(plan) {
   const bodies = [];
   const times = [];
@@ -52,6 +53,10 @@ async function between(plan) {
       const what = plan[Math.min(bodies.length, plan.length - 1)];
       bodies.push(body.toString());
       times.push(performance.now());
+      if (what.half) {
+        res.writeHead(what.status, { 'content-length': 100 });
+        return res.write('{"code":', () => req.socket.destroy());
+      }
       if (what !== 'cut' && what !== 'pass') return res.writeHead(what.status, what.headers).end('{"code":"broker_down"}');
       const answer = await stack.request(req.url, { method: 'POST', body, headers: { authorization: req.headers.authorization, 'content-type': req.headers['content-type'] } });
       if (what === 'cut') return req.socket.destroy();
@@ -85,7 +90,7 @@ if (!examples['publish.c'].skip) {
 // All of them at once, since most of it is waiting.
 async function badDay(command) {
   const org = stack.org();
-  const line = await between(['cut', { status: 503, headers: { 'retry-after': '1' } }, { status: 429, headers: { 'retry-after': '2' } }, 'pass']);
+  const line = await between(['cut', { status: 401, half: true }, { status: 503, headers: { 'retry-after': '1' } }, { status: 429, headers: { 'retry-after': '2' } }, 'pass']);
   const never = await between([{ status: 503, headers: { 'retry-after': '1' } }]);
   const [done, late] = await Promise.all([run(command, [org, 'T', '{"a":1}'], line.url), run(command, [org, 'T', '{"a":2}'], never.url)]);
   return { org, line, never, done, late };
@@ -120,13 +125,13 @@ for (const [name, { command, skip }] of Object.entries(examples)) {
     assert.match(ids[1], /^[0-9a-f-]{32,36}$/, 'an id of its own making');
   }, { skip, timeout: 120_000 });
 
-  stack.test(`${name}: an answer that is lost, 503 and 429: the same bytes again, when it is time; then it gives up`, async () => {
+  stack.test(`${name}: an answer that is lost, half of one, 503 and 429: the same bytes again, when it is time; then it gives up`, async () => {
     const { org, line, never, done, late } = await badDays()[name];
     assert.equal(done.code, 0, done.err);
     assert.match(done.out, /duplicate/, 'the first try had been stored');
     assert.equal(new Set(line.bodies).size, 1);
-    assert.equal(line.bodies.length, 4);
-    assert.ok(line.times[2] - line.times[1] >= 950 && line.times[3] - line.times[2] >= 1950, `Retry-After is heeded: ${line.times}`);
+    assert.equal(line.bodies.length, 5);
+    assert.ok(line.times[3] - line.times[2] >= 950 && line.times[4] - line.times[3] >= 1950, `Retry-After is heeded: ${line.times}`);
     assert.equal(stack.query(`SELECT count(*) n FROM events WHERE org_id = '${org}'`)[0].n, 1);
     assert.equal(late.code, 75, late.err);
     assert.ok(never.bodies.length >= 5 && new Set(never.bodies).size === 1, `${never.bodies.length} tries`);
@@ -155,11 +160,12 @@ for i in range(${n}): outbox.create_task(db, sys.argv[2], f"task {${from} + i}")
   const ask = (sql) => JSON.parse(execFileSync('sqlite3', ['-json', '-cmd', '.timeout 5000', database, sql], { encoding: 'utf8' }) || '[]');
   const left = () => ask('SELECT count(*) n FROM outbox WHERE refused IS NULL')[0].n;
 
-  // The answer to its first publish never arrives, and it is killed: it doesn't know.
+  // The answer to its first publish never arrives, nor all of the next one's, and it
+  // is killed: it doesn't know.
   create(0, 100);
-  const line = await between(['cut', { status: 503, headers: { 'retry-after': '1' } }]);
+  const line = await between(['cut', { status: 503, half: true }, { status: 503, headers: { 'retry-after': '1' } }]);
   const first = relay(line.url);
-  await waitFor('a try and a refusal', () => line.bodies.length >= 2, { ms: 30_000 });
+  await waitFor(() => `a third try; ${first.text}`, () => line.bodies.length >= 3, { ms: 30_000 });
   first.kill('SIGKILL');
   await first.ended;
   assert.equal(left(), 100);

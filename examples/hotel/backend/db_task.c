@@ -192,7 +192,8 @@ tell(struct hotel_db *db, const char *event, const struct hotel_reader *who,
     return hotel_db_announce(db, event, who->org, property, bh_buf_cstr(out));
 }
 
-/* A refusal changes nothing, so it is committed like the rest; -EIO isn't. */
+/* Whatever was refused or failed is rolled back; with -ESTALE nothing has been
+ * written, and OUT tells what was read. */
 static int
 finish(struct hotel_db *db, int rc)
 {

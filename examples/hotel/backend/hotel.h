@@ -2,8 +2,8 @@
  * hotel.h: the demo's backend as a whole, and its bounds in one table.
  *
  * A task board of a hotel group. It keeps its tasks in a database of its own
- * and announces each change through a transactional outbox (outbox.h, relay.h):
- * the part that a backend of yours needs, too.
+ * and announces each change through a transactional outbox (db_outbox.c,
+ * relay.h): the part that a backend of yours needs, too.
  */
 #ifndef HOTEL_H
 #define HOTEL_H

@@ -14,6 +14,17 @@ bh_log_id_valid(const char *p, size_t len)
     return true;
 }
 
+bool
+bh_cursor_log_valid(const char *p, size_t len)
+{
+    if (len == 0 || len > BH_LOG_ID_LEN) return false;
+    for (size_t i = 0; i < len; i++)
+        if (!(p[i] >= '0' && p[i] <= '9') && !(p[i] >= 'a' && p[i] <= 'z') &&
+            !(p[i] >= 'A' && p[i] <= 'Z'))
+            return false;
+    return true;
+}
+
 /* A decimal number as bh_cursor_format writes it: one text for one position. */
 static bool
 seq_parse(int64_t *out, const char *p, size_t len)
@@ -34,15 +45,15 @@ seq_parse(int64_t *out, const char *p, size_t len)
 bool
 bh_cursor_parse(struct bh_cursor *out, const char *p, size_t len)
 {
-    const size_t before = BH_LOG_ID_LEN + 1;
+    const char *dash = len == 0 ? NULL : memchr(p, '-', len);
+    size_t before = dash == NULL ? 0 : (size_t)(dash - p);
     int64_t seq;
 
-    if (len <= before || p[BH_LOG_ID_LEN] != '-' ||
-        !bh_log_id_valid(p, BH_LOG_ID_LEN) ||
-        !seq_parse(&seq, p + before, len - before))
+    if (!bh_cursor_log_valid(p, before) ||
+        !seq_parse(&seq, dash + 1, len - before - 1))
         return false;
-    memcpy(out->log_id, p, BH_LOG_ID_LEN);
-    out->log_id[BH_LOG_ID_LEN] = '\0';
+    memcpy(out->log_id, p, before);
+    out->log_id[before] = '\0';
     out->seq = seq;
     return true;
 }

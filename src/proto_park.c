@@ -56,7 +56,7 @@ static bool
 cursor_valid(const struct bh_park *m)
 {
     if (!m->has_cursor) return m->cursor_log.len == 0 && m->cursor_seq == 0;
-    return bh_log_id_valid(m->cursor_log.p, m->cursor_log.len) &&
+    return bh_cursor_log_valid(m->cursor_log.p, m->cursor_log.len) &&
            m->cursor_seq >= 0;
 }
 

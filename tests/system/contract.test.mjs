@@ -95,6 +95,20 @@ stack.test('where the log doesn\'t reach back, subscribe, history and stream all
   await s.stop();
 });
 
+stack.test('a cursor of a log that was named in another way is told of the other log, as any stranger', async () => {
+  const org = stack.org();
+  const token = stack.token({ org });
+  for (const cursor of ['9f3a1c2e-1042', 'Zz-0', `${'0'.repeat(16)}-1`]) {
+    const poll = await stack.poll({ token, cursor });
+    const page = await stack.request(`/tasks/realtime/history?cursor=${cursor}`, { token });
+    for (const { status, json } of [poll, page]) assert.deepEqual([status, json.events, json.gap], [200, [], { reason: 'log' }], cursor);
+    const s = new EventSubscriber(stack, { org, cursor }).start();
+    await waitFor('the gap', () => s.gaps.length === 1);
+    await s.stop();
+    assert.equal(s.gaps[0].reason, 'log');
+  }
+});
+
 stack.test('history: filter, pages and a gap agree; the pages of a filter go through the whole log', async () => {
   const org = stack.org();
   const token = stack.token({ org, properties: ['p', 'q'] });

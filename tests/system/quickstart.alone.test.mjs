@@ -66,6 +66,10 @@ test('it starts, shows an event, survives kill -9 of each part, and stops', { ti
   for (const part of parts) {
     const old = pid(where, part);
     process.kill(old, 'SIGKILL');
+    if (part === 'worker') {
+      await waitFor('its end', () => !alive(old));
+      assert.equal((await request(`${url}/healthz`)).status, 200, 'a request waits for the new worker');
+    }
     await waitFor(`a new ${part}`, () => pid(where, part) !== old && alive(pid(where, part)), { ms: 1000 });
     await waitFor(`health after ${part} was killed`, () => healthy(url), { ms: 5000 });
   }
@@ -78,6 +82,7 @@ test('it starts, shows an event, survives kill -9 of each part, and stops', { ti
   assert.equal((await run('--stop', '--dir', where)).code, 0);
   assert.deepEqual(all.filter(alive), []);
   assert.deepEqual(numbers(where), []);
+  assert.deepEqual(fs.readdirSync(where).filter((name) => name.endsWith('.sock')), []);
 });
 
 test('two run side by side, in folders with odd and with long names; what is stored stays', { timeout: 120_000 }, async () => {

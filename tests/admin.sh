@@ -302,6 +302,18 @@ for kid in ec secret jwk; do "$ctl" keys retire $kid >/dev/null; done
 expect 78 "the last key stays" "$ctl" keys retire main
 expect 0 "and the configuration is as it was" "$ctl" keys list
 
+# ---- doctor, of a worker that was told a short name for its socket ----
+(cd "$dir" && exec "${ctl%/*}/bellhop-worker" -c conf -s ./by-hand.sock) 2>"$dir/worker.err" &
+worker=$!
+tries=0
+until { "$ctl" doctor --quick >"$dir/out" 2>&1; grep -qF by-hand.sock "$dir/out"; } || [ $tries -ge 100 ]; do
+    sleep 0.1
+    tries=$((tries + 1))
+done
+says out "$dir/by-hand.sock" "doctor finds the socket of a worker"
+kill $worker
+wait $worker
+
 # ---- completion ----
 complete() { # WORDS...: what the last is completed to
     PATH=$PWD:$PATH bash -c '. "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _bellhopctl; echo "${COMPREPLY[@]}"' \

@@ -209,7 +209,7 @@ says out "deny list" "restore says what else goes back"
 [ "$(sql "SELECT count(*) FROM events")" = 1202 ] || fail "events are missing after the restore"
 
 # ---- prune, hold ----
-for wrong in "" "--older-than soon" "--max-size big" "--older-than 1d more"; do
+for wrong in "" "--older-than soon" "--max-size big" "--max-size 20" "--older-than 1d more"; do
     # shellcheck disable=SC2086
     expect 64 "prune $wrong" "$ctl" prune $wrong
 done

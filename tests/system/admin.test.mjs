@@ -110,7 +110,7 @@ stack.test('one org alone is pruned, another is on hold', async () => {
     return (await history(other, cursors[other])).gap?.reason === 'expired';
   }, { every: 100 });
   assert.equal((await history(kept, cursors[kept])).events.length, 5);
-  await ctl('prune', '--max-size', '1');
+  await ctl('prune', '--max-size', '1B');
   assert.deepEqual((await history(kept, cursors[kept])).gap, { reason: 'expired' });
   const page = await history(held, cursors[held]);
   assert.deepEqual([page.gap, page.events.length], [null, 5], 'the org on hold misses nothing');

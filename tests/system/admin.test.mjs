@@ -179,6 +179,16 @@ stack.test('log --follow shows what comes', async () => {
   assert.equal(text.trim().split('\n').length, 1);
 });
 
+stack.test('log --follow ends when its reader has left, and needs no event to notice', async () => {
+  const org = stack.org();
+  await stack.store(event(org));
+  const child = spawn(path.join(build, 'bellhopctl'), ['-c', stack.lanes[0].conf, 'log', '--follow', '--org', org], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const exit = new Promise((resolve) => child.on('exit', resolve));
+  await new Promise((resolve) => child.stdout.once('data', resolve));
+  child.stdout.destroy();
+  assert.equal(await exit, 0);
+});
+
 stack.test('sqlite3 -readonly reads while all runs, and changes nothing', async () => {
   const org = stack.org();
   let over = false;

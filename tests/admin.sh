@@ -317,6 +317,17 @@ says out "$dir/by-hand.sock" "doctor finds the socket of a worker"
 kill $worker
 wait $worker
 
+# ---- standard output closed: nothing else is printed into ----
+i=0
+while [ $i -lt 200 ]; do
+    echo "{\"eventId\":\"closed-$i\",\"eventType\":\"T\",\"timestamp\":1,\"orgId\":\"org-c\",\"payload\":1}"
+    i=$((i + 1))
+done >"$dir/closed.ndjson"
+"$ctl" publish -d tasks "$dir/closed.ndjson" >&- 2>"$dir/err"
+got=$?
+[ $got -eq 74 ] || fail "publish to a closed output: exit $got instead of 74"
+[ -s "$dir/log.db.lock" ] && fail "publish printed into the log's lock file"
+
 # ---- completion ----
 complete() { # WORDS...: what the last is completed to
     PATH=$PWD:$PATH bash -c '. "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _bellhopctl; echo "${COMPREPLY[@]}"' \

@@ -23,7 +23,9 @@
 /* Descriptors kept for the log, the loop, and connections of workers. */
 #define RESERVED_FDS 256
 
-/* All that the hard limit allows; what is left for waiters. */
+/* All that the hard limit allows; what is left for waiters: where there are
+ * few, half, since who finds no descriptor is lost, and who finds no room is
+ * told. */
 static size_t
 room_for_waiters(void)
 {
@@ -32,8 +34,8 @@ room_for_waiters(void)
     if (getrlimit(RLIMIT_NOFILE, &l) < 0) return 1024 - RESERVED_FDS;
     l.rlim_cur = l.rlim_max;
     setrlimit(RLIMIT_NOFILE, &l);
-    if (getrlimit(RLIMIT_NOFILE, &l) < 0 || l.rlim_cur < 2 * RESERVED_FDS)
-        return RESERVED_FDS;
+    if (getrlimit(RLIMIT_NOFILE, &l) < 0) return RESERVED_FDS;
+    if (l.rlim_cur < 2 * RESERVED_FDS) return (size_t)l.rlim_cur / 2;
     return (size_t)l.rlim_cur - RESERVED_FDS;
 }
 

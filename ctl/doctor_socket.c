@@ -26,13 +26,39 @@ find_path(unsigned long inode, char out[BH_SOCKET_PATH_MAX])
         if (sscanf(line, "%*x: %*x %*x %x %x %*x %lu %107[^\n]", &flags, &type,
                    &number, path) != 4 ||
             number != inode || flags != LISTENS || type != STREAM ||
-            path[0] != '/')
+            path[0] == '@')
             continue;
         snprintf(out, BH_SOCKET_PATH_MAX, "%s", path);
         found = true;
     }
     if (f != NULL) fclose(f);
     return found;
+}
+
+static bool
+is_socket(const char *path)
+{
+    struct stat st;
+
+    return path != NULL && stat(path, &st) == 0 && S_ISSOCK(st.st_mode);
+}
+
+/* A short name (-s ./worker.sock) starts from the folder of its process. False:
+ * that one has left the folder, or the whole name has no room. */
+static bool
+make_whole(pid_t pid, char path[BH_SOCKET_PATH_MAX])
+{
+    char link[64], name[2 * BH_SOCKET_PATH_MAX];
+    const char *rest = strncmp(path, "./", 2) == 0 ? path + 2 : path;
+
+    if (path[0] == '/') return true;
+    snprintf(link, sizeof link, "/proc/%ld/cwd", (long)pid);
+    ssize_t n = readlink(link, name, BH_SOCKET_PATH_MAX);
+    if (n <= 0 || n == BH_SOCKET_PATH_MAX) return false;
+    n += snprintf(name + n, BH_SOCKET_PATH_MAX, "/%s", rest);
+    if (n >= BH_SOCKET_PATH_MAX || !is_socket(name)) return false;
+    memcpy(path, name, (size_t)n + 1);
+    return true;
 }
 
 /* Among the first few descriptors of a worker is the one that it serves. */
@@ -52,18 +78,10 @@ find_listener(pid_t pid, char out[BH_SOCKET_PATH_MAX])
         if (n <= 0) continue;
         target[n] = '\0';
         found = sscanf(target, "socket:[%lu]", &inode) == 1 &&
-                find_path(inode, out);
+                find_path(inode, out) && make_whole(pid, out);
     }
     if (dir != NULL) closedir(dir);
     return found;
-}
-
-static bool
-is_socket(const char *path)
-{
-    struct stat st;
-
-    return path != NULL && stat(path, &st) == 0 && S_ISSOCK(st.st_mode);
 }
 
 const char *

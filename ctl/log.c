@@ -4,12 +4,13 @@
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
-#include <time.h>
+#include <unistd.h>
 
 #include "buf.h"
 #include "event.h"
@@ -165,16 +166,25 @@ show_new(struct bh_store *s, struct view *v)
     return rc;
 }
 
+/* A while; false as soon as nobody reads any more: head(1) has had its lines.
+ */
+static bool
+pause_for_reader(void)
+{
+    struct pollfd p = {.fd = STDOUT_FILENO}; /* its error is told unasked */
+
+    return poll(&p, 1, LOOK_MS) <= 0;
+}
+
 /* Wait for the next commit. */
 static int
-await(struct bh_store *s)
+await(struct bh_store *s, struct view *v)
 {
-    struct timespec pause = {0, LOOK_MS * 1000000L};
     bool changed = false;
     int rc = 0;
 
-    while (rc == 0 && !changed && !stopped) {
-        nanosleep(&pause, NULL);
+    while (rc == 0 && !changed && !stopped && !v->broken) {
+        if (!pause_for_reader()) v->broken = true;
         if (bh_store_replaced(s)) return -ESTALE;
         rc = bh_store_changed(s, &changed);
     }
@@ -209,8 +219,8 @@ watch(const char *path, struct view *v)
     if (rc == 0) rc = start(s, v);
     if (rc == 0) rc = show_new(s, v);
     while (rc == 0 && v->follow && !stopped && !v->broken) {
-        rc = await(s);
-        if (rc == 0) rc = show_new(s, v);
+        rc = await(s, v);
+        if (rc == 0 && !v->broken) rc = show_new(s, v);
     }
     if (rc == -ESTALE)
         fprintf(stderr, "bellhopctl: the log was replaced; start again\n");

@@ -154,7 +154,11 @@ run(const char *conf, int argc, char **argv)
 {
     if (strcmp(argv[0], "help") == 0) return printed(help(argv[1]));
     const struct bh_command *c = find(argv[0]);
+    char name[64];
     if (c == NULL) return EX_USAGE;
+    /* getopt names a wrong option's program by it. */
+    snprintf(name, sizeof name, "bellhopctl %s", c->name);
+    argv[0] = name;
     return printed(wants_help(argc, argv) ? help(c->name)
                                           : c->run(c, conf, argc, argv));
 }

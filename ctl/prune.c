@@ -282,7 +282,7 @@ take_option(struct order *o, int option, const char *value)
     case 's':
         return bh_parse_size(value, &o->bytes)
                    ? NULL
-                   : "--max-size takes bytes, or a number and k, M, G or T: 2G";
+                   : "--max-size takes a number and B, k, M, G or T: 2G";
     case 'd':
         o->domain = value;
         return NULL;

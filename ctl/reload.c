@@ -85,13 +85,15 @@ run(const struct bh_command *c, const char *path, int argc,
 const struct bh_command bh_cmd_reload = {
     "reload", "have the configuration and the keys read again",
     "Usage: bellhopctl [-c FILE] reload\n"
-    "Have broker and workers read the configuration and the keys again: keys, "
-    "origins,\n"
-    "domains, limits. All of it takes effect, or, where there is a mistake "
-    "(exit 78),\n"
-    "nothing. No request is dropped by it. FILE must be the one that they were "
-    "started\n"
-    "with. What needs a restart (sockets, the log, threads, syslog) is named.\n"
+    "Have broker and workers read the configuration and the keys again: keys,\n"
+    "origins, domains, limits. All of it takes effect, or, where there is a "
+    "mistake\n"
+    "(exit 78), nothing. No request is dropped by it. FILE must be the one "
+    "that "
+    "they\n"
+    "were started with. What needs a restart (sockets, the log, threads, "
+    "syslog) is\n"
+    "named.\n"
     "\n"
     "Example: bellhopctl reload\n",
     run};

@@ -44,7 +44,9 @@ bool
 bh_parse_size(const char *text, int64_t *bytes)
 {
     static const int64_t worth[] = {1, 1024, 1024, 1 << 20, 1 << 30, 1LL << 40};
+    size_t len = strlen(text);
 
+    if (len == 0 || strchr("BkKMGT", text[len - 1]) == NULL) return false;
     return parse_unit(text,
                       "Bkk"
                       "MGT",

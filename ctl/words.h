@@ -9,7 +9,8 @@ bool bh_parse_age(const char *text, int64_t *ms);
 /* An age (so long ago), 2026-11-24, "2026-11-24 08:00[:30]" or with T and Z,
  * all UTC, or "@" and seconds since 1970; as milliseconds since 1970. */
 bool bh_parse_time(const char *text, int64_t *wall_ms);
-/* "500M", "2G", "10k" or bytes, by 1024. */
+/* "500M", "2G", "10k", "100B", by 1024; false where it is none, or without a
+ * unit: who means gigabytes would get bytes. */
 bool bh_parse_size(const char *text, int64_t *bytes);
 
 #define BH_STAMP_MAX 32

@@ -252,6 +252,21 @@ note_unknown(struct reader *r, cfg_t *cfg, const char *name)
     r->again = true;
 }
 
+/* A sentence of libconfuse as a log may have it, but for the quotes, which are
+ * libconfuse's own: what it stands in has none. */
+static const char *
+clean(char *out, size_t size, const char *sentence)
+{
+    char *p;
+
+    bh_log_word(out, size, sentence, strlen(sentence));
+    while ((p = strstr(out, "\\x27")) != NULL) {
+        *p = '\'';
+        memmove(p + 1, p + 4, strlen(p + 4) + 1);
+    }
+    return out;
+}
+
 /*
  * libconfuse stops at an unknown name. It is noted, and the file is read once
  * more with the name known, so that what comes after it is looked at as well.
@@ -268,7 +283,7 @@ static void BH_PRINTF(2, 0) on_error(cfg_t *cfg, const char *fmt, va_list ap)
     vsnprintf(text, sizeof(text), fmt, ap);
     bh_mistake_add(reading->mistakes, line_of(cfg),
                    "%s; what follows was not looked at",
-                   bh_log_word(word, sizeof(word), text, strlen(text)));
+                   clean(word, sizeof(word), text));
 }
 
 /* The options of SECTION as libconfuse wants them. Every one is a list of

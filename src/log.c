@@ -1,6 +1,7 @@
 #include "log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -167,9 +168,21 @@ stderr_is_journal(void)
     return strcmp(stream, mine) == 0;
 }
 
+/* Not for writing: what is printed where nobody listens still fails. */
+static void
+hold_standard(void)
+{
+    int fd;
+
+    do fd = open("/dev/null", O_RDONLY);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0) close(fd);
+}
+
 void
 bh_log_open(const char *name, bool to_syslog)
 {
+    hold_standard();
     program = name;
     use_syslog = to_syslog;
     use_journal = stderr_is_journal();

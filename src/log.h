@@ -11,7 +11,9 @@
 enum bh_level { BH_ERROR, BH_WARN, BH_NOTICE, BH_INFO, BH_DEBUG };
 
 /* NAME stands before each line and must outlive the process. Under systemd
- * (JOURNAL_STREAM names stderr) lines bear a <priority> instead of a time. */
+ * (JOURNAL_STREAM names stderr) lines bear a <priority> instead of a time. To
+ * be called before anything is opened: standard descriptors that are closed are
+ * taken, or the next file or connection would be one, and be written into. */
 void bh_log_open(const char *name, bool to_syslog);
 void bh_log_level(enum bh_level level); /* messages above it are dropped */
 bool bh_log_wants(enum bh_level level);

@@ -50,8 +50,11 @@ export BELLHOP_CONF="$dir/conf"
 for command in token log publish prune hold backup restore verify summarize keys doctor; do
     expect 0 "help $command" "$ctl" help $command
     says out "Example" "help $command shows examples"
-    grep -q '.\{82\}' "$dir/out" && fail "help $command: a line is longer than a terminal"
     expect 64 "$command with an unknown option" "$ctl" $command --frob
+    says err "bellhopctl $command: " "$command says who complains"
+done
+for command in $("$ctl" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p'); do
+    "$ctl" help "$command" | grep '.\{81\}' && fail "help $command: a line is longer than a terminal"
 done
 expect 64 "help of nothing" "$ctl" help frobnicate
 for command in "log" "prune --older-than 1d" "backup $dir/b" "hold list" "summarize"; do
@@ -209,7 +212,7 @@ says out "deny list" "restore says what else goes back"
 [ "$(sql "SELECT count(*) FROM events")" = 1202 ] || fail "events are missing after the restore"
 
 # ---- prune, hold ----
-for wrong in "" "--older-than soon" "--max-size big" "--older-than 1d more"; do
+for wrong in "" "--older-than soon" "--max-size big" "--max-size 20" "--older-than 1d more"; do
     # shellcheck disable=SC2086
     expect 64 "prune $wrong" "$ctl" prune $wrong
 done
@@ -301,6 +304,29 @@ lines 4 "keys list"
 for kid in ec secret jwk; do "$ctl" keys retire $kid >/dev/null; done
 expect 78 "the last key stays" "$ctl" keys retire main
 expect 0 "and the configuration is as it was" "$ctl" keys list
+
+# ---- doctor, of a worker that was told a short name for its socket ----
+(cd "$dir" && exec "${ctl%/*}/bellhop-worker" -c conf -s ./by-hand.sock) 2>"$dir/worker.err" &
+worker=$!
+tries=0
+until { "$ctl" doctor --quick >"$dir/out" 2>&1; grep -qF by-hand.sock "$dir/out"; } || [ $tries -ge 100 ]; do
+    sleep 0.1
+    tries=$((tries + 1))
+done
+says out "$dir/by-hand.sock" "doctor finds the socket of a worker"
+kill $worker
+wait $worker
+
+# ---- standard output closed: nothing else is printed into ----
+i=0
+while [ $i -lt 200 ]; do
+    echo "{\"eventId\":\"closed-$i\",\"eventType\":\"T\",\"timestamp\":1,\"orgId\":\"org-c\",\"payload\":1}"
+    i=$((i + 1))
+done >"$dir/closed.ndjson"
+"$ctl" publish -d tasks "$dir/closed.ndjson" >&- 2>"$dir/err"
+got=$?
+[ $got -eq 74 ] || fail "publish to a closed output: exit $got instead of 74"
+[ -s "$dir/log.db.lock" ] && fail "publish printed into the log's lock file"
 
 # ---- completion ----
 complete() { # WORDS...: what the last is completed to

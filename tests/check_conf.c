@@ -223,7 +223,8 @@ START_TEST(syntax)
     only(LEAST "/* never\nclosed\n", 3, "this comment is never closed");
     only(LEAST "log {\n path = x\n", 3, "this brace is never closed");
     only(LEAST "}\n", 3, "unexpected closing brace");
-    only(LEAST "log { path x }\n", 3, "missing equal sign");
+    only(LEAST "log { path x }\n", 3,
+         "missing equal sign after option 'path'; what");
     bad(LEAST "unheard {\n x = 1\n}\n", 3, "unheard: there is no such option");
     ck_assert_ptr_nonnull(strstr(told, "what follows was not looked at"));
     bad("domain {}\n" KEY, 1, "missing title");

@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "brokerkit.h"
@@ -353,6 +354,26 @@ START_TEST(watchdog_hears_of_the_loop)
 }
 END_TEST
 
+/* The limit can't be raised again: in a process of its own. */
+START_TEST(has_no_more_room_than_descriptors)
+{
+    const struct rlimit few = {100, 100};
+    int status;
+    pid_t child = fork();
+
+    if (child == 0) {
+        struct kit small;
+        if (setrlimit(RLIMIT_NOFILE, &few) < 0) _exit(1);
+        kit_open(&small, "");
+        size_t room = small.b.max_waiters;
+        kit_close(&small);
+        _exit(room == 50 ? 0 : 2);
+    }
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_int_eq(status, 0);
+}
+END_TEST
+
 START_TEST(pauses_when_descriptors_run_out)
 {
     struct rlimit l, low;
@@ -399,6 +420,7 @@ check_ops(void)
     tcase_add_test(t, waiters_outlive_their_worker);
     tcase_add_test(t, park_without_a_connection);
     tcase_add_test(t, watchdog_hears_of_the_loop);
+    tcase_add_test(t, has_no_more_room_than_descriptors);
     tcase_add_test(t, pauses_when_descriptors_run_out);
     suite_add_tcase(s, t);
     return s;

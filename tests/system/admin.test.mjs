@@ -110,7 +110,7 @@ stack.test('one org alone is pruned, another is on hold', async () => {
     return (await history(other, cursors[other])).gap?.reason === 'expired';
   }, { every: 100 });
   assert.equal((await history(kept, cursors[kept])).events.length, 5);
-  await ctl('prune', '--max-size', '1');
+  await ctl('prune', '--max-size', '1B');
   assert.deepEqual((await history(kept, cursors[kept])).gap, { reason: 'expired' });
   const page = await history(held, cursors[held]);
   assert.deepEqual([page.gap, page.events.length], [null, 5], 'the org on hold misses nothing');
@@ -177,6 +177,16 @@ stack.test('log --follow shows what comes', async () => {
   child.kill('SIGTERM');
   assert.equal(await exit, 0);
   assert.equal(text.trim().split('\n').length, 1);
+});
+
+stack.test('log --follow ends when its reader has left, and needs no event to notice', async () => {
+  const org = stack.org();
+  await stack.store(event(org));
+  const child = spawn(path.join(build, 'bellhopctl'), ['-c', stack.lanes[0].conf, 'log', '--follow', '--org', org], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const exit = new Promise((resolve) => child.on('exit', resolve));
+  await new Promise((resolve) => child.stdout.once('data', resolve));
+  child.stdout.destroy();
+  assert.equal(await exit, 0);
 });
 
 stack.test('sqlite3 -readonly reads while all runs, and changes nothing', async () => {

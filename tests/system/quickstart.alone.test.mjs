@@ -134,11 +134,16 @@ test('in the foreground, SIGTERM stops everything', { timeout: 60_000 }, async (
   assert.deepEqual(all.filter(alive), []);
 });
 
-test('wrong usage and a port that is taken are told plainly', { timeout: 60_000 }, async () => {
+test('wrong usage, a port that is taken, and where it can\'t build are told plainly', { timeout: 60_000 }, async () => {
   for (const args of [['--nonsense'], ['--port', 'x'], ['--port', '70000'], ['--port'], ['--server', 'iis']]) {
     assert.equal((await run(...args)).code, 64, args.join(' '));
   }
   assert.match((await run('--help')).stdout, /--detach/);
+  const spaced = await new Promise((resolve) => {
+    execFile(script, ['--no-demo', '--dir', dir('never')], { env: { ...env, BELLHOP_BUILD: path.join(scratch, 'a build') } }, (error, stdout, stderr) => resolve({ code: error?.code, stderr }));
+  });
+  assert.equal(spaced.code, 73);
+  assert.match(spaced.stderr, /a build: it can't be built in a folder with a space/);
   const running = dir('first');
   await start(running);
   const { port } = new URL((await settings(running)).url);

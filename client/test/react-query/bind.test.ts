@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { notifyManager, QueryClient, type QueryKey, QueryObserver } from '@tanstack/react-query';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type BindOptions, bindQueryClient } from '../../src/react-query/index.js';
@@ -63,6 +64,15 @@ function watched(key: QueryKey = list) {
   const off = observer.subscribe(() => {});
   return { observer, off, started, answer: (rows: unknown) => answers.shift()?.(rows) };
 }
+
+it('the programs of the guide are those that the compiler sees', () => {
+  const seen = readFileSync('test/react-query/documented.ts', 'utf8');
+  const shown = [
+    ...readFileSync('docs/react-query.md', 'utf8').matchAll(/```ts\n(?:import [^\n]*\n\n)?(.*?)```/gs),
+  ];
+  expect(shown).toHaveLength(2);
+  for (const [, program] of shown) expect(seen).toContain(program);
+});
 
 describe('rows', () => {
   it('P1: no list is made where none is cached', async () => {

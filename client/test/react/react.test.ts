@@ -1,4 +1,5 @@
 // @vitest-environment happy-dom
+import { readFileSync } from 'node:fs';
 import { act, cleanup, render, renderHook } from '@testing-library/react';
 import { createElement, type ReactNode, StrictMode, Suspense, startTransition, useState } from 'react';
 import { renderToString } from 'react-dom/server';
@@ -59,6 +60,24 @@ function Suspending({ got }: { got: number[] }) {
 }
 
 describe('RealtimeProvider', () => {
+  it('runs with a client of the app’s own tests, of what docs/testing.md names and no more', () => {
+    const words = /client of your own: (.*?);/s.exec(readFileSync('docs/testing.md', 'utf8'))?.[1] ?? '';
+    const names = [...words.matchAll(/`(\w+)`/g)].map(([, name]) => name as keyof FakeClient);
+    const parts = names.map((name) => [name, (client[name] as () => unknown).bind(client)]);
+    const own = Object.fromEntries(parts) as FakeClient;
+    const all = () => [
+      useRealtime().poke(),
+      useRealtimeEvents(() => {}),
+      useDomainRealtime({ propertyId: 'p' }),
+    ];
+    const wrapper = ({ children }: { children: ReactNode }) =>
+      createElement(RealtimeProvider, { client: own }, children);
+    renderHook(all, { wrapper }).unmount();
+    turns();
+    expect(new Set(client.calls)).toEqual(new Set(['poke', 'start', 'stop']));
+    expect(client.scopes).toContainEqual({ propertyId: 'p' });
+  });
+
   it('C36: runs one loop for all its components, and stops it after the last', () => {
     const one = renderHook(() => useDomainRealtime(), within());
     const two = renderHook(() => useDomainRealtime(), within());

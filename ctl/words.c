@@ -118,8 +118,10 @@ bool
 bh_colours(void)
 {
     const char *no = getenv("NO_COLOR");
+    const char *term = getenv("TERM");
 
-    return isatty(STDOUT_FILENO) && (no == NULL || *no == '\0');
+    return isatty(STDOUT_FILENO) && (no == NULL || *no == '\0') &&
+           (term == NULL || strcmp(term, "dumb") != 0);
 }
 
 /* ---- progress ---- */

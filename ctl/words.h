@@ -31,7 +31,8 @@ struct bh_bar {
 void bh_bar_show(struct bh_bar *bar, int64_t done, int64_t all);
 void bh_bar_end(struct bh_bar *bar); /* leaves no trace of it */
 
-/* Whether standard output takes colours: a terminal, and no NO_COLOR. */
+/* Whether standard output takes colours: a terminal that isn't dumb, and no
+ * NO_COLOR. */
 bool bh_colours(void);
 
 #endif

@@ -8,9 +8,7 @@
 #include "mem.h"
 #include "proto.h"
 #include "sock.h"
-#include "wire.h"
 
-#define OPEN_MS  250
 #define NOTED_MS 1000 /* then the publisher is told that nobody knows */
 
 /* A transaction whose NOTED hasn't come yet. */
@@ -77,7 +75,8 @@ hang_up(struct bh_notes *n, struct bh_link *settled)
 void
 bh_notes_init(struct bh_notes *n, const char *path)
 {
-    *n = (struct bh_notes){.path = path, .fd = -1};
+    *n = (struct bh_notes){.fd = -1};
+    bh_dial_init(&n->broker, path);
     bh_list_init(&n->waiting);
 }
 
@@ -86,6 +85,7 @@ bh_notes_fini(struct bh_notes *n)
 {
     if (n->fd >= 0) close(n->fd);
     n->fd = -1;
+    bh_dial_fini(&n->broker);
 }
 
 /* ---- sending ---- */
@@ -93,12 +93,8 @@ bh_notes_fini(struct bh_notes *n)
 static int
 connect_broker(struct bh_notes *n)
 {
-    struct bh_welcome welcome;
-
     if (n->fd >= 0) return 0;
-    if (bh_now_ms() < n->pause_till) return -ENOTCONN;
-    n->fd = bh_wire_open(n->path, OPEN_MS, &welcome);
-    n->pause_till = bh_wire_retry(n->fd);
+    n->fd = bh_dial(&n->broker);
     return n->fd < 0 ? n->fd : 0;
 }
 

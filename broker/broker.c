@@ -224,6 +224,14 @@ bh_broker_before_wait(void *arg)
 /* Some web servers read slowly: they get this long for the last answers. */
 #define DRAIN_MS 2000
 
+/* All that is committed, so that who has sent a NOTE hears how many it woke. */
+static void
+read_to_the_end(struct bh_broker *b, int64_t until)
+{
+    do bh_follow_read(b);
+    while (b->behind && bh_now_ms() < until);
+}
+
 void
 bh_broker_drain(struct bh_broker *b)
 {
@@ -232,8 +240,9 @@ bh_broker_drain(struct bh_broker *b)
 
     b->now = bh_now_ms();
     bh_conns_serve(b);
+    read_to_the_end(b, until);
+    bh_notes_answer(b);
     bh_conns_close(b);
-    bh_follow_read(b);
     bh_deliver_due(b);
     while ((ch = bh_list_first(&b->held, struct bh_channel, due)))
         bh_deliver_channel(b, ch);

@@ -97,7 +97,10 @@ void bh_broker_fini(struct bh_broker *b);
 int bh_broker_adopt(struct bh_broker *b, struct bh_conf *fresh);
 /* The before-wait hook: deliver, expire, free; returns the wait in ms. */
 int bh_broker_before_wait(void *b);
-/* Answer everybody with no events and a Retry-After, then flush for a while. */
+/* Serve what workers have sent, their NOTEs too, and end their connections;
+ * then answer everybody with what there is and a Retry-After, and flush for a
+ * while.
+ */
 void bh_broker_drain(struct bh_broker *b);
 /* For tests: whether lists, counts and orders agree with each other. */
 bool bh_broker_valid(const struct bh_broker *b);

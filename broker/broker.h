@@ -88,8 +88,8 @@ struct bh_broker {
     size_t n_peers;
 };
 
-/* CONF becomes the broker's. 0 or a negative errno; bh_broker_fini either way.
- */
+/* CONF becomes the broker's; to be called once there is a socket, since its
+ * file is read once more. 0 or a negative errno; bh_broker_fini either way. */
 int bh_broker_init(struct bh_broker *b, struct bh_conf *conf);
 void bh_broker_fini(struct bh_broker *b);
 /* FRESH takes the place of b->conf, which is the caller's then. 0 or -ENOMEM:

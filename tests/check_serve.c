@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "fcgi/orders.h"
 #include "fcgiclient.h"
 #include "fcgirec.h"
 #include "suites.h"
@@ -273,6 +274,12 @@ preflight_admits(const char *origin)
 
 /* Until the worker has read its configuration again; the new one has DOMAIN. */
 static void
+fail_with(void *arg BH_UNUSED, const char *message)
+{
+    ck_abort_msg("%s", message);
+}
+
+static void
 wait_for_domain(const char *path)
 {
     int64_t deadline = bh_now_ms() + WK_MS;
@@ -307,6 +314,29 @@ START_TEST(test_reload_of_a_bad_one)
 }
 END_TEST
 
+/* Announced after its file was read, and before the page was: nobody will say
+ * so again. */
+START_TEST(test_reload_during_the_start)
+{
+    struct bh_ctlchange change = bh_ctlchange_none;
+    struct bh_setup *first = bh_setup_read(k.conf_path, fail_with, NULL);
+    struct bh_setup_slot slot;
+    struct bh_orders orders;
+
+    ck_assert_ptr_nonnull(first);
+    bh_setup_slot_init(&slot, first);
+    first = bh_setup_get(&slot);
+    wk_configure(&k, "domain \"new\" { }\n");
+    change.conf = true;
+    ck_assert_int_eq(bh_ctlpage_change(k.log, &change), 0);
+    ck_assert_int_eq(bh_orders_init(&orders, k.conf_path, first, &slot), 0);
+    ck_assert_ptr_nonnull(bh_conf_domain(slot.now->conf, "new", 3));
+    bh_orders_fini(&orders);
+    bh_setup_slot_fini(&slot);
+    bh_setup_put(first);
+}
+END_TEST
+
 Suite *
 check_serve(void)
 {
@@ -325,6 +355,7 @@ check_serve(void)
     tcase_add_test(c, test_stop_in_between);
     tcase_add_test(c, test_reload);
     tcase_add_test(c, test_reload_of_a_bad_one);
+    tcase_add_test(c, test_reload_during_the_start);
     suite_add_tcase(s, c);
     return s;
 }

@@ -163,20 +163,24 @@ serve_signal(struct bh_source *s, uint32_t events)
     }
 }
 
+/* Before anybody can know the process's number: what comes waits. */
 static void
-take_signals(struct signals *s, struct bh_broker *b)
+hold_signals(sigset_t *set)
 {
-    sigset_t set;
-
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGHUP);
-    sigprocmask(SIG_BLOCK, &set, NULL);
+    sigemptyset(set);
+    sigaddset(set, SIGTERM);
+    sigaddset(set, SIGINT);
+    sigaddset(set, SIGHUP);
+    sigprocmask(SIG_BLOCK, set, NULL);
     signal(SIGPIPE, SIG_IGN);
+}
+
+static void
+take_signals(struct signals *s, const sigset_t *set, struct bh_broker *b)
+{
     s->broker = b;
     s->source.serve = serve_signal;
-    s->source.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    s->source.fd = signalfd(-1, set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (s->source.fd < 0 || bh_loop_add(&b->loop, &s->source, EPOLLIN) < 0)
         bh_die(EX_OSERR, "can't wait for signals: %s", strerror(errno));
 }
@@ -191,8 +195,22 @@ write_pid(const char *path)
         bh_die(EX_CANTCREAT, "can't write %s: %s", path, strerror(errno));
 }
 
+/* It may be another broker's by now, which was started while this one left. */
 static void
-serve(struct bh_broker *b)
+remove_pid(const char *path)
+{
+    FILE *f = path ? fopen(path, "re") : NULL;
+    long pid = 0;
+
+    if (!f) return;
+    if (fscanf(f, "%ld", &pid) == 1 && pid == (long)getpid()) unlink(path);
+    fclose(f);
+}
+
+/* SOCKET is a file of our own, or NULL. It goes while the socket still listens:
+ * after that it could be another broker's. */
+static void
+serve(struct bh_broker *b, const char *socket)
 {
     int rc;
 
@@ -203,6 +221,7 @@ serve(struct bh_broker *b)
     bh_notify("STOPPING=1");
     if (rc < 0) bh_log(BH_ERROR, "waiting for events: %s", strerror(-rc));
     bh_log(BH_NOTICE, "leaving: answering %zu waiters", b->n_waiters);
+    if (socket) unlink(socket);
     bh_broker_drain(b);
 }
 
@@ -212,6 +231,7 @@ main(int argc, char **argv)
     struct options o = {.conf = BH_DEFAULT_CONF};
     static struct bh_broker broker;
     static struct signals signals;
+    sigset_t held;
     bool own;
     int fd;
 
@@ -225,19 +245,19 @@ main(int argc, char **argv)
     }
     bh_log_open("bellhopd", conf->syslog);
     bh_log_level(conf->log_level);
+    hold_signals(&held);
     fd = open_socket(conf, &own);
     if (o.daemon && daemon(1, 0) < 0)
         bh_die(EX_OSERR, "can't go to the background: %s", strerror(errno));
     write_pid(o.pid_file);
     if (bh_broker_init(&broker, conf) < 0)
         bh_die(EX_OSERR, "no memory or descriptors to start with");
-    take_signals(&signals, &broker);
+    take_signals(&signals, &held, &broker);
     if (bh_conn_listen(&broker, fd) < 0)
         bh_die(EX_OSERR, "can't serve %s", broker.conf->broker.socket);
-    serve(&broker);
-    if (own) unlink(broker.conf->broker.socket);
+    serve(&broker, own ? broker.conf->broker.socket : NULL);
     close(signals.source.fd);
     bh_broker_fini(&broker);
-    if (o.pid_file) unlink(o.pid_file);
+    remove_pid(o.pid_file);
     return EX_OK;
 }

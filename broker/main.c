@@ -2,6 +2,7 @@
 #include "base.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -9,6 +10,7 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -32,7 +34,7 @@ static const char usage[] =
     "\n"
     "  -c, --config=FILE    read FILE instead of " BH_DEFAULT_CONF "\n"
     "  -t, --test           check the configuration and leave\n"
-    "  -d, --daemon         go to the background once the socket is open\n"
+    "  -d, --daemon         go to the background once it is ready\n"
     "  -p, --pid-file=FILE  write the process id to FILE\n"
     "  -h, --help           print this and leave\n"
     "  -V, --version        print the version and leave\n"
@@ -185,6 +187,45 @@ take_signals(struct signals *s, const sigset_t *set, struct bh_broker *b)
         bh_die(EX_OSERR, "can't wait for signals: %s", strerror(errno));
 }
 
+/*
+ * The child goes on; this process leaves when the child says that it is ready,
+ * or with the child's code where it ends before. The pipe's end to say so on.
+ */
+static int
+fork_off(void)
+{
+    int ends[2], status;
+    char word;
+    pid_t child = -1;
+
+    if (pipe2(ends, O_CLOEXEC) == 0) child = fork();
+    if (child < 0)
+        bh_die(EX_OSERR, "can't go to the background: %s", strerror(errno));
+    if (child == 0) {
+        close(ends[0]);
+        setsid();
+        return ends[1];
+    }
+    close(ends[1]);
+    if (read(ends[0], &word, 1) == 1) _exit(EX_OK);
+    if (waitpid(child, &status, 0) == child && WIFEXITED(status))
+        _exit(WEXITSTATUS(status));
+    _exit(EX_SOFTWARE);
+}
+
+/* From here on nobody sees what is written to stderr. */
+static void
+say_ready(int parent)
+{
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+    for (int fd = STDIN_FILENO; null >= 0 && fd <= STDERR_FILENO; fd++)
+        dup2(null, fd);
+    if (null > STDERR_FILENO) close(null);
+    (void)!write(parent, "", 1);
+    close(parent);
+}
+
 static void
 write_pid(const char *path)
 {
@@ -247,14 +288,14 @@ main(int argc, char **argv)
     bh_log_level(conf->log_level);
     hold_signals(&held);
     fd = open_socket(conf, &own);
-    if (o.daemon && daemon(1, 0) < 0)
-        bh_die(EX_OSERR, "can't go to the background: %s", strerror(errno));
+    int parent = o.daemon ? fork_off() : -1;
     write_pid(o.pid_file);
     if (bh_broker_init(&broker, conf) < 0)
         bh_die(EX_OSERR, "no memory or descriptors to start with");
     take_signals(&signals, &held, &broker);
     if (bh_conn_listen(&broker, fd) < 0)
         bh_die(EX_OSERR, "can't serve %s", broker.conf->broker.socket);
+    if (parent >= 0) say_ready(parent);
     serve(&broker, own ? broker.conf->broker.socket : NULL);
     close(signals.source.fd);
     bh_broker_fini(&broker);

@@ -1,8 +1,10 @@
 // Without the broker: what still works, and that nothing is lost by it.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import net from 'node:net';
-import { event, Stack } from '../lib/stack.mjs';
+import path from 'node:path';
+import { build, event, Stack } from '../lib/stack.mjs';
 import { Subscriber } from '../lib/subscriber.mjs';
 import { waitFor } from '../lib/wait.mjs';
 
@@ -84,4 +86,18 @@ stack.test('a broker that is started while the older one leaves keeps its socket
   await stack.healthy();
   assert.ok(fs.existsSync(socket));
   await stuck;
+});
+
+stack.test('bellhopd --daemon is ready when it leaves, its pid file too', async () => {
+  const pidFile = stack.file('broker.pid');
+  await stack.kill('broker', 'SIGTERM');
+  const command = '"$0" -c "$1" -d -p "$2" && read -r pid <"$2" && echo "$pid"';
+  const pid = Number(execFileSync('sh', ['-c', command, path.join(build, 'bellhopd'), stack.lanes[0].conf, pidFile]));
+  process.kill(pid, 'SIGHUP');
+  const [result] = await stack.store(event(stack.org()));
+  assert.equal(result.woken, 0);
+  process.kill(pid, 'SIGTERM');
+  await waitFor('its pid file to go', () => !fs.existsSync(pidFile));
+  stack.spawn('broker');
+  await stack.healthy();
 });

@@ -262,6 +262,16 @@ check_changed(struct bh_broker *b)
 }
 
 void
+bh_follow_look(struct bh_broker *b)
+{
+    if (!b->store) return;
+    if (b->behind || b->unread)
+        bh_follow_read(b);
+    else
+        check_changed(b);
+}
+
+void
 bh_follow_tick(struct bh_broker *b)
 {
     if (b->now >= b->stat_at) {
@@ -270,9 +280,5 @@ bh_follow_tick(struct bh_broker *b)
         b->stat_at =
             b->now + (b->store ? BH_FOLLOW_STAT_MS : BH_FOLLOW_CHECK_MS);
     }
-    if (!b->store) return;
-    if (b->behind || b->unread)
-        bh_follow_read(b);
-    else if (b->now >= b->check_at)
-        check_changed(b);
+    if (b->behind || b->unread || b->now >= b->check_at) bh_follow_look(b);
 }

@@ -138,6 +138,7 @@ start_reading(struct bh_broker *b)
     if (rc < 0) return rc;
     /* The cursors that are handed out from now on name the new log. */
     memcpy(b->log_id, bh_store_log_id(b->store), sizeof b->log_id);
+    b->control.unread = true; /* it has rules of its own */
     forget_log(b, seq, tell_of_log);
     bh_log(BH_NOTICE, "following log %s from %lld", b->log_id, (long long)seq);
     return 0;

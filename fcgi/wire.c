@@ -12,7 +12,10 @@
 #include "mem.h"
 #include "sock.h"
 
-#define OPEN_MS  250 /* a broker that runs answers within a millisecond */
+/* For WELCOME: longer than the health check, which would say 200 else where a
+ * publish has just given up. */
+#define OPEN_MS  1000
+#define SEND_MS  250 /* then: a broker that runs reads within a millisecond */
 #define PAUSE_MS 100 /* after a failure that cost time or a log line */
 /* Of a broker that has stopped reading: one sender waits in so long. */
 #define STALL_MS 1000
@@ -111,6 +114,7 @@ hear(struct bh_dial *d, int flags)
 
     if (rc == -EAGAIN) return rc;
     d->fd = -1;
+    if (rc == 0) rc = bh_sock_timeouts(fd, SEND_MS);
     if (rc == 0) return fd;
     close(fd);
     if (rc == -EPROTO) d->pause_till = bh_now_ms() + PAUSE_MS;

@@ -32,8 +32,8 @@ void bh_dial_init(struct bh_dial *d, const char *path); /* PATH outlives it */
 void bh_dial_fini(struct bh_dial *d);
 /*
  * A descriptor as bh_wire_open gives it, or a negative errno. -EAGAIN after a
- * quarter of a second where the broker doesn't answer, and then at once for as
- * long as it hasn't. Where nobody listens that costs nothing to find out. Where
+ * second where the broker doesn't answer, and then at once for as long as it
+ * hasn't. Where nobody listens that costs nothing to find out. Where
  * it refuses, or its backlog is full, nobody tries again for a while.
  */
 int bh_dial(struct bh_dial *d);

@@ -258,7 +258,8 @@ count_connections(void)
     return n;
 }
 
-/* A broker that listens and says nothing: few try it, nobody waits for long. */
+/* A broker that listens and says nothing: one waits for a second, the others no
+ * longer than that; half a minute if each did. */
 START_TEST(test_silent_broker)
 {
     enum { N = 30 };
@@ -268,8 +269,8 @@ START_TEST(test_silent_broker)
     for (int i = 0; i < N; i++) fds[i] = subscribe("");
     for (int i = 0; i < N; i++)
         expect_answer(fds[i], 200, "{\"events\":[],\"cursor\":");
-    ck_assert_int_lt(bh_now_ms() - began, 3000);
-    ck_assert_int_le(count_connections(), 4);
+    ck_assert_int_lt(bh_now_ms() - began, 10000);
+    ck_assert_int_eq(count_connections(), 1);
 }
 END_TEST
 

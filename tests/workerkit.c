@@ -195,7 +195,7 @@ wk_stop(struct workerkit *k)
     pid_t gone = 0;
 
     ck_assert_int_eq(kill(k->worker, SIGTERM), 0);
-    while (gone == 0 && bh_now_ms() < began + 3 * WK_MS) {
+    while (gone == 0 && bh_now_ms() < began + WK_MS) {
         gone = waitpid(k->worker, &status, WNOHANG);
         if (gone == 0) poll(NULL, 0, 5);
     }

@@ -72,7 +72,7 @@ stack.test('pruning while others publish as fast as they can', async (t) => {
   await publishing;
   published = true;
   await reading;
-  await waitFor('everybody to have the last', () => live.every((s) => place(s.cursor) >= last), { ms: 20_000 });
+  await waitFor('everybody to have the last', () => live.every((s) => place(s.cursor) >= last));
   await Promise.all(live.map((s) => s.stop()));
 
   for (const line of report) t.diagnostic(line);
@@ -221,7 +221,7 @@ stack.test('restore: who has a cursor of the lost future is told so, and gets no
   await stack.waiters(1);
   assert.match(await ctl('restore', backup), /under a new name/);
   assert.equal((await history(org, future, 'returned')).gap.reason, 'log', 'who was denied after the backup is denied no more');
-  await waitFor('the waiting client to be told', () => s.gaps.length > 0, { ms: 20_000 });
+  await waitFor('the waiting client to be told', () => s.gaps.length > 0);
   assert.deepEqual(s.gaps.map(({ reason }) => reason), ['log']);
 
   const fresh = range(20).map(() => event(org)); // numbers of the lost ones, and beyond

@@ -252,21 +252,49 @@ START_TEST(test_stop_after_work)
 }
 END_TEST
 
+/* The status of its answer; 0 where its time was over. */
+static int
+finish_publish(int fd)
+{
+    struct bh_buf out = BH_BUF_INIT;
+    char rest[256];
+
+    memset(rest, ' ', sizeof rest);
+    fcgi_add_stdin(&out, rest, 100 - 11);
+    fcgi_write(fd, &out);
+    bh_buf_fini(&out);
+    return status_of(fd);
+}
+
+/* Whoever has connected is answered, though every thread has work. */
+START_TEST(test_stop_with_some_in_the_backlog)
+{
+    enum { THREADS = 3, N = 10 };
+    int busy[THREADS], fds[N];
+    int64_t deadline = bh_now_ms() + WK_MS;
+
+    for (int i = 0; i < THREADS; i++) busy[i] = half_a_publish();
+    for (int i = 0; i < N; i++)
+        fds[i] = fcgi_ask(k.socket, "GET", "/healthz?live", NULL, NULL);
+    ck_assert_int_eq(kill(k.worker, SIGTERM), 0);
+    while (access(k.socket, F_OK) == 0) {
+        ck_assert_int_lt(bh_now_ms(), deadline);
+        poll(NULL, 0, 1);
+    }
+    for (int i = 0; i < THREADS; i++) finish_publish(busy[i]);
+    for (int i = 0; i < N; i++) ck_assert_int_eq(status_of(fds[i]), 200);
+}
+END_TEST
+
 /* A request that has begun is answered. */
 START_TEST(test_stop_in_between)
 {
-    char rest[256];
     int fd = half_a_publish();
-    struct bh_buf out = BH_BUF_INIT;
 
-    memset(rest, ' ', sizeof rest);
     ck_assert_int_eq(live(), 200);
     ck_assert_int_eq(kill(k.worker, SIGTERM), 0);
     ck_assert(wk_quiet(fd, 100));
-    fcgi_add_stdin(&out, rest, 100 - 11);
-    fcgi_write(fd, &out);
-    ck_assert_int_eq(status_of(fd), 422);
-    bh_buf_fini(&out);
+    ck_assert_int_eq(finish_publish(fd), 422);
 }
 END_TEST
 
@@ -365,6 +393,7 @@ check_serve(void)
     tcase_add_test(c, test_no_descriptors);
     tcase_add_test(c, test_stop_idle);
     tcase_add_test(c, test_stop_after_work);
+    tcase_add_test(c, test_stop_with_some_in_the_backlog);
     tcase_add_test(c, test_stop_in_between);
     tcase_add_test(c, test_reload);
     tcase_add_test(c, test_reload_of_a_bad_one);

@@ -143,7 +143,7 @@ start_worker(struct workerkit *k, int words)
         struct bh_setup *s = bh_setup_read(k->conf_path, complain, NULL);
         if (s == NULL) exit(78);
         bh_log_level(s->conf->log_level);
-        int rc = bh_worker_run(listener, k->conf_path, s);
+        int rc = bh_worker_run(listener, k->socket, k->conf_path, s);
         close(listener);
         exit(rc);
     }

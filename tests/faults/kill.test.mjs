@@ -29,7 +29,9 @@ for (const part of ['broker', 'worker0', 'web0']) {
     let killed = 0;
     const { subscribers } = await storm(stack, {
       disturb: (done) => {
-        if (done === 120 || done === 330) killing = killing.then(() => restart(part)).then(() => killed++);
+        if (done !== 120 && done !== 330) return undefined;
+        killing = killing.then(() => restart(part)).then(() => killed++);
+        return killing; // the other three publish on
       },
     });
     await killing;

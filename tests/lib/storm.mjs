@@ -20,7 +20,7 @@ export async function insist(stack, one, options) {
 }
 
 // Publish N events, 4 at a time, with 6 subscribers attached; `disturb(done)` is
-// called with the number of answers as each comes.
+// called with the number of answers as each comes, and awaited by that publisher.
 export async function storm(stack, { n = 500, lanes = 1, disturb }) {
   const org = stack.org();
   const start = await stack.cursor({ org });
@@ -30,7 +30,7 @@ export async function storm(stack, { n = 500, lanes = 1, disturb }) {
   let done = 0;
   const results = await pool(sent, 4, async (one, i) => {
     const result = await insist(stack, one, { at: i % lanes });
-    disturb(++done);
+    await disturb(++done);
     return result;
   });
   const last = Math.max(...results.map(({ seq }) => seq));

@@ -105,14 +105,15 @@ raise_descriptors(void)
 }
 
 static bool
-init(struct bh_worker *w, int listener, const char *conf_path,
+init(struct bh_worker *w, int listener, const char *own, const char *conf_path,
      struct bh_setup *setup)
 {
     const struct bh_conf *conf = setup->conf;
 
     bh_process_now(); /* uptime begins here */
     raise_descriptors();
-    *w = (struct bh_worker){.listener = listener, .conf_path = conf_path};
+    *w = (struct bh_worker){
+        .listener = listener, .own = own, .conf_path = conf_path};
     bh_setup_slot_init(&w->setup, setup);
     w->first = bh_setup_get(&w->setup);
     w->wire = bh_wire_new(conf->broker.socket);
@@ -188,7 +189,7 @@ bh_worker_run(int listener, const char *own, const char *conf_path,
     sigset_t wanted;
 
     block_signals(&wanted);
-    if (!init(&w, listener, conf_path, setup)) {
+    if (!init(&w, listener, own, conf_path, setup)) {
         bh_log(BH_ERROR, "no memory or descriptors to start with");
         fini(&w);
         return EX_OSERR;

@@ -13,6 +13,7 @@
 
 struct bh_worker {
     int listener;
+    const char *own; /* its file, where nobody else has the listener; or NULL */
     const char *conf_path;
     /* Sockets, the log and the number of threads stay as they were at the
      * start, whatever is reread: their strings are this one's. */

@@ -107,6 +107,34 @@ init_lists(struct bh_broker *b)
     for (size_t i = 0; i < bh_countof(heads); i++) bh_list_init(heads[i]);
 }
 
+static void
+tell_mistake(void *arg BH_UNUSED, const char *message)
+{
+    bh_log(BH_ERROR, "%s", message);
+}
+
+/* CONF, or what its file says now: bellhopctl reload may have come after it was
+ * read, and before there was a socket to tell it by. */
+static struct bh_conf *
+latest(struct bh_conf *conf)
+{
+    struct bh_conf *fresh = bh_conf_read(conf->path, tell_mistake, NULL);
+    struct bh_buf names = BH_BUF_INIT;
+    struct bh_conf *old = conf;
+
+    if (fresh && bh_conf_keep_fixed(fresh, conf, &names))
+        conf = fresh;
+    else
+        old = fresh;
+    if (names.len > 0)
+        bh_log(BH_WARN, "what has changed needs a restart: %s",
+               bh_buf_cstr(&names));
+    bh_buf_fini(&names);
+    bh_conf_free(old);
+    bh_log_level(conf->log_level);
+    return conf;
+}
+
 int
 bh_broker_init(struct bh_broker *b, struct bh_conf *conf)
 {
@@ -115,7 +143,7 @@ bh_broker_init(struct bh_broker *b, struct bh_conf *conf)
 
     bh_process_now(); /* uptime begins here */
     memset(b, 0, sizeof *b);
-    b->conf = conf;
+    b->conf = latest(conf);
     b->now = bh_now_ms();
     b->listener.fd = -1;
     if (bh_watchdog_ms() > 0) b->watchdog_at = b->now;
@@ -126,7 +154,7 @@ bh_broker_init(struct bh_broker *b, struct bh_conf *conf)
         rc = bh_map_init(maps[i]);
     if (rc < 0) return rc;
     b->recent = bh_zalloc(BH_RECENT * sizeof *b->recent);
-    if (!b->recent || resolve_peers(b, conf) < 0 || bh_control_init(b) < 0 ||
+    if (!b->recent || resolve_peers(b, b->conf) < 0 || bh_control_init(b) < 0 ||
         bh_domains_init(b) < 0)
         return -1;
     limit_waiters(b);
@@ -226,6 +254,14 @@ bh_broker_before_wait(void *arg)
 /* Some web servers read slowly: they get this long for the last answers. */
 #define DRAIN_MS 2000
 
+/* All that is committed, so that who has sent a NOTE hears how many it woke. */
+static void
+read_to_the_end(struct bh_broker *b, int64_t until)
+{
+    do bh_follow_read(b);
+    while (b->behind && bh_now_ms() < until);
+}
+
 void
 bh_broker_drain(struct bh_broker *b)
 {
@@ -234,8 +270,9 @@ bh_broker_drain(struct bh_broker *b)
 
     b->now = bh_now_ms();
     bh_conns_serve(b);
+    read_to_the_end(b, until);
+    bh_notes_answer(b);
     bh_conns_close(b);
-    bh_follow_read(b);
     bh_deliver_due(b);
     while ((ch = bh_list_first(&b->held, struct bh_channel, due)))
         bh_deliver_channel(b, ch);

@@ -88,8 +88,8 @@ struct bh_broker {
     size_t n_peers;
 };
 
-/* CONF becomes the broker's. 0 or a negative errno; bh_broker_fini either way.
- */
+/* CONF becomes the broker's; to be called once there is a socket, since its
+ * file is read once more. 0 or a negative errno; bh_broker_fini either way. */
 int bh_broker_init(struct bh_broker *b, struct bh_conf *conf);
 void bh_broker_fini(struct bh_broker *b);
 /* FRESH takes the place of b->conf, which is the caller's then. 0 or -ENOMEM:
@@ -97,7 +97,10 @@ void bh_broker_fini(struct bh_broker *b);
 int bh_broker_adopt(struct bh_broker *b, struct bh_conf *fresh);
 /* The before-wait hook: deliver, expire, free; returns the wait in ms. */
 int bh_broker_before_wait(void *b);
-/* Answer everybody with no events and a Retry-After, then flush for a while. */
+/* Serve what workers have sent, their NOTEs too, and end their connections;
+ * then answer everybody with what there is and a Retry-After, and flush for a
+ * while.
+ */
 void bh_broker_drain(struct bh_broker *b);
 /* For tests: whether lists, counts and orders agree with each other. */
 bool bh_broker_valid(const struct bh_broker *b);

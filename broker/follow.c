@@ -138,6 +138,7 @@ start_reading(struct bh_broker *b)
     if (rc < 0) return rc;
     /* The cursors that are handed out from now on name the new log. */
     memcpy(b->log_id, bh_store_log_id(b->store), sizeof b->log_id);
+    b->control.unread = true; /* it has rules of its own */
     forget_log(b, seq, tell_of_log);
     bh_log(BH_NOTICE, "following log %s from %lld", b->log_id, (long long)seq);
     return 0;
@@ -262,6 +263,16 @@ check_changed(struct bh_broker *b)
 }
 
 void
+bh_follow_look(struct bh_broker *b)
+{
+    if (!b->store) return;
+    if (b->behind || b->unread)
+        bh_follow_read(b);
+    else
+        check_changed(b);
+}
+
+void
 bh_follow_tick(struct bh_broker *b)
 {
     if (b->now >= b->stat_at) {
@@ -270,9 +281,5 @@ bh_follow_tick(struct bh_broker *b)
         b->stat_at =
             b->now + (b->store ? BH_FOLLOW_STAT_MS : BH_FOLLOW_CHECK_MS);
     }
-    if (!b->store) return;
-    if (b->behind || b->unread)
-        bh_follow_read(b);
-    else if (b->now >= b->check_at)
-        check_changed(b);
+    if (b->behind || b->unread || b->now >= b->check_at) bh_follow_look(b);
 }

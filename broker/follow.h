@@ -15,6 +15,8 @@
 /* Read what is new, BH_FOLLOW_ROWS at most; b->behind says that more is there.
  */
 void bh_follow_read(struct bh_broker *b);
+/* The same where there is something new: one question to the log. */
+void bh_follow_look(struct bh_broker *b);
 /* In the before-wait hook: what is due by the clock. */
 void bh_follow_tick(struct bh_broker *b);
 /* How many waiters the row of SEQ was for when it was read. */

@@ -2,6 +2,7 @@
 #include "base.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -9,6 +10,7 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -32,7 +34,7 @@ static const char usage[] =
     "\n"
     "  -c, --config=FILE    read FILE instead of " BH_DEFAULT_CONF "\n"
     "  -t, --test           check the configuration and leave\n"
-    "  -d, --daemon         go to the background once the socket is open\n"
+    "  -d, --daemon         go to the background once it is ready\n"
     "  -p, --pid-file=FILE  write the process id to FILE\n"
     "  -h, --help           print this and leave\n"
     "  -V, --version        print the version and leave\n"
@@ -163,22 +165,65 @@ serve_signal(struct bh_source *s, uint32_t events)
     }
 }
 
+/* Before anybody can know the process's number: what comes waits. */
 static void
-take_signals(struct signals *s, struct bh_broker *b)
+hold_signals(sigset_t *set)
 {
-    sigset_t set;
-
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGHUP);
-    sigprocmask(SIG_BLOCK, &set, NULL);
+    sigemptyset(set);
+    sigaddset(set, SIGTERM);
+    sigaddset(set, SIGINT);
+    sigaddset(set, SIGHUP);
+    sigprocmask(SIG_BLOCK, set, NULL);
     signal(SIGPIPE, SIG_IGN);
+}
+
+static void
+take_signals(struct signals *s, const sigset_t *set, struct bh_broker *b)
+{
     s->broker = b;
     s->source.serve = serve_signal;
-    s->source.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    s->source.fd = signalfd(-1, set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (s->source.fd < 0 || bh_loop_add(&b->loop, &s->source, EPOLLIN) < 0)
         bh_die(EX_OSERR, "can't wait for signals: %s", strerror(errno));
+}
+
+/*
+ * The child goes on; this process leaves when the child says that it is ready,
+ * or with the child's code where it ends before. The pipe's end to say so on.
+ */
+static int
+fork_off(void)
+{
+    int ends[2], status;
+    char word;
+    pid_t child = -1;
+
+    if (pipe2(ends, O_CLOEXEC) == 0) child = fork();
+    if (child < 0)
+        bh_die(EX_OSERR, "can't go to the background: %s", strerror(errno));
+    if (child == 0) {
+        close(ends[0]);
+        setsid();
+        return ends[1];
+    }
+    close(ends[1]);
+    if (read(ends[0], &word, 1) == 1) _exit(EX_OK);
+    if (waitpid(child, &status, 0) == child && WIFEXITED(status))
+        _exit(WEXITSTATUS(status));
+    _exit(EX_SOFTWARE);
+}
+
+/* From here on nobody sees what is written to stderr. */
+static void
+say_ready(int parent)
+{
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+    for (int fd = STDIN_FILENO; null >= 0 && fd <= STDERR_FILENO; fd++)
+        dup2(null, fd);
+    if (null > STDERR_FILENO) close(null);
+    (void)!write(parent, "", 1);
+    close(parent);
 }
 
 static void
@@ -191,8 +236,22 @@ write_pid(const char *path)
         bh_die(EX_CANTCREAT, "can't write %s: %s", path, strerror(errno));
 }
 
+/* It may be another broker's by now, which was started while this one left. */
 static void
-serve(struct bh_broker *b)
+remove_pid(const char *path)
+{
+    FILE *f = path ? fopen(path, "re") : NULL;
+    long pid = 0;
+
+    if (!f) return;
+    if (fscanf(f, "%ld", &pid) == 1 && pid == (long)getpid()) unlink(path);
+    fclose(f);
+}
+
+/* SOCKET is a file of our own, or NULL. It goes while the socket still listens:
+ * after that it could be another broker's. */
+static void
+serve(struct bh_broker *b, const char *socket)
 {
     int rc;
 
@@ -203,6 +262,7 @@ serve(struct bh_broker *b)
     bh_notify("STOPPING=1");
     if (rc < 0) bh_log(BH_ERROR, "waiting for events: %s", strerror(-rc));
     bh_log(BH_NOTICE, "leaving: answering %zu waiters", b->n_waiters);
+    if (socket) unlink(socket);
     bh_broker_drain(b);
 }
 
@@ -212,6 +272,7 @@ main(int argc, char **argv)
     struct options o = {.conf = BH_DEFAULT_CONF};
     static struct bh_broker broker;
     static struct signals signals;
+    sigset_t held;
     bool own;
     int fd;
 
@@ -225,19 +286,19 @@ main(int argc, char **argv)
     }
     bh_log_open("bellhopd", conf->syslog);
     bh_log_level(conf->log_level);
+    hold_signals(&held);
     fd = open_socket(conf, &own);
-    if (o.daemon && daemon(1, 0) < 0)
-        bh_die(EX_OSERR, "can't go to the background: %s", strerror(errno));
+    int parent = o.daemon ? fork_off() : -1;
     write_pid(o.pid_file);
     if (bh_broker_init(&broker, conf) < 0)
         bh_die(EX_OSERR, "no memory or descriptors to start with");
-    take_signals(&signals, &broker);
+    take_signals(&signals, &held, &broker);
     if (bh_conn_listen(&broker, fd) < 0)
         bh_die(EX_OSERR, "can't serve %s", broker.conf->broker.socket);
-    serve(&broker);
-    if (own) unlink(broker.conf->broker.socket);
+    if (parent >= 0) say_ready(parent);
+    serve(&broker, own ? broker.conf->broker.socket : NULL);
     close(signals.source.fd);
     bh_broker_fini(&broker);
-    if (o.pid_file) unlink(o.pid_file);
+    remove_pid(o.pid_file);
     return EX_OK;
 }

@@ -6,6 +6,7 @@
 #include "clock.h"
 #include "deliver.h"
 #include "domain.h"
+#include "follow.h"
 #include "stream.h"
 
 /* The log can't say: don't claim that nothing is missing. */
@@ -170,10 +171,13 @@ count(struct bh_waiter *w, const struct bh_park *p)
 void
 bh_park(struct bh_broker *b, const struct bh_park *p, int fd)
 {
-    struct bh_waiter *w = bh_waiter_new(b, p, fd);
     struct bh_channel *ch;
     struct bh_user *u;
 
+    /* Who won't wait for a note is told of all that is committed: nobody told
+     * the broker of what was found to be stored already, for one. */
+    if (p->wait_ms == 0) bh_follow_look(b);
+    struct bh_waiter *w = bh_waiter_new(b, p, fd);
     if (!w) return;
     count(w, p);
     enum bh_refusal no = b->log_id[0] == '\0'

@@ -1,5 +1,5 @@
 /* restore.c: bellhopctl restore: put a copy of the log in its place. */
-#include "ctl.h"
+#include "control.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -50,6 +50,7 @@ tell(const char *path, const char *aside, bool had_one, int64_t events)
 static int
 work(const struct bh_conf *conf, const char *from)
 {
+    struct bh_ctlchange change = bh_ctlchange_none;
     char err[512], aside[PATH_MAX_BYTES];
     int64_t events = 0;
     bool had_one = false;
@@ -66,7 +67,8 @@ work(const struct bh_conf *conf, const char *from)
         return EX_DATAERR;
     }
     tell(conf->log.path, aside, had_one, events);
-    return EX_OK;
+    change.rules = true; /* the backup's are in force, not those of before */
+    return bh_ctl_announce(conf->log.path, &change);
 }
 
 static int

@@ -92,10 +92,12 @@ listen_at(const char *path)
     return fd;
 }
 
-/* The socket to serve, by whoever has made it. */
+/* The socket to serve, by whoever has made it; *OWN is the file of ours. */
 static int
-find_listener(const struct options *o, const struct bh_conf *conf)
+find_listener(const struct options *o, const struct bh_conf *conf,
+              const char **own)
 {
+    *own = o->socket;
     if (o->socket != NULL) return listen_at(o->socket);
     int fd = bh_sock_activated(SOCK_STREAM);
     if (fd < 0)
@@ -108,6 +110,7 @@ find_listener(const struct options *o, const struct bh_conf *conf)
                "no socket to serve: set socket in the section "
                "worker of %s, or use -s",
                conf->path);
+    *own = conf->worker.socket;
     return listen_at(conf->worker.socket);
 }
 
@@ -115,6 +118,7 @@ int
 main(int argc, char **argv)
 {
     struct options o;
+    const char *own;
 
     bh_log_open("bellhop-worker", false);
     parse_options(&o, argc, argv);
@@ -128,5 +132,6 @@ main(int argc, char **argv)
     }
     bh_log_open("bellhop-worker", setup->conf->syslog);
     bh_log_level(setup->conf->log_level);
-    return bh_worker_run(find_listener(&o, setup->conf), o.conf, setup);
+    int listener = find_listener(&o, setup->conf, &own);
+    return bh_worker_run(listener, own, o.conf, setup);
 }

@@ -8,9 +8,7 @@
 #include "mem.h"
 #include "proto.h"
 #include "sock.h"
-#include "wire.h"
 
-#define OPEN_MS  250
 #define NOTED_MS 1000 /* then the publisher is told that nobody knows */
 
 /* A transaction whose NOTED hasn't come yet. */
@@ -77,7 +75,8 @@ hang_up(struct bh_notes *n, struct bh_link *settled)
 void
 bh_notes_init(struct bh_notes *n, const char *path)
 {
-    *n = (struct bh_notes){.path = path, .fd = -1};
+    *n = (struct bh_notes){.fd = -1};
+    bh_dial_init(&n->broker, path);
     bh_list_init(&n->waiting);
 }
 
@@ -86,60 +85,7 @@ bh_notes_fini(struct bh_notes *n)
 {
     if (n->fd >= 0) close(n->fd);
     n->fd = -1;
-}
-
-/* ---- sending ---- */
-
-static int
-connect_broker(struct bh_notes *n)
-{
-    struct bh_welcome welcome;
-
-    if (n->fd >= 0) return 0;
-    if (bh_now_ms() < n->pause_till) return -ENOTCONN;
-    n->fd = bh_wire_open(n->path, OPEN_MS, &welcome);
-    n->pause_till = bh_wire_retry(n->fd);
-    return n->fd < 0 ? n->fd : 0;
-}
-
-/* Not blocking: a broker that doesn't read finds the rows by itself. */
-static int
-send_note(struct bh_notes *n, const struct bh_note *note)
-{
-    struct bh_buf msg = BH_BUF_INIT;
-    int rc = connect_broker(n);
-
-    bh_note_encode(&msg, note);
-    if (rc == 0 && msg.failed) rc = -ENOMEM;
-    if (rc == 0) rc = bh_sock_send(n->fd, msg.p, msg.len, -1, MSG_DONTWAIT);
-    bh_buf_fini(&msg);
-    return rc;
-}
-
-void
-bh_notes_send(struct bh_notes *n, const struct bh_span_stored *span,
-              struct bh_link *jobs, struct bh_link *settled)
-{
-    struct bh_note note = {++n->last_tag, span->first, span->last};
-    struct group *g = bh_alloc(sizeof *g);
-    int rc = send_note(n, &note);
-
-    if (rc == -EPIPE || rc == -ECONNRESET) {
-        hang_up(n, settled);
-        rc = send_note(n, &note);
-    }
-    if (rc < 0 || g == NULL) {
-        settle(jobs, 0, NULL, 0, settled);
-        bh_free(g);
-        return;
-    }
-    g->tag = note.tag;
-    g->first = span->first;
-    g->deadline = bh_now_ms() + NOTED_MS;
-    bh_list_init(&g->link);
-    bh_list_init(&g->jobs);
-    move_all(jobs, &g->jobs);
-    bh_list_add(&n->waiting, &g->link);
+    bh_dial_fini(&n->broker);
 }
 
 /* ---- hearing back ---- */
@@ -175,21 +121,86 @@ take_message(struct bh_notes *n, const char *packet, size_t len,
     return op != BH_OP_ERROR && op != 0;
 }
 
-void
-bh_notes_read(struct bh_notes *n, struct bh_link *settled)
+/* Until nothing more has come, or comes in time where it may WAIT. */
+static void
+read_all(struct bh_notes *n, bool wait, struct bh_link *settled)
 {
     char packet[BH_GROUP_MAX * 4 + 64];
     int passed;
 
     while (n->fd >= 0) {
-        ssize_t len =
-            bh_sock_recv(n->fd, packet, sizeof packet, &passed, MSG_DONTWAIT);
+        ssize_t len = bh_sock_recv(n->fd, packet, sizeof packet, &passed,
+                                   wait ? 0 : MSG_DONTWAIT);
         if (passed >= 0) close(passed);
         if (len == -EAGAIN) return;
         if (len == -EMSGSIZE) continue;
         if (len <= 0 || !take_message(n, packet, (size_t)len, settled))
             hang_up(n, settled);
     }
+}
+
+void
+bh_notes_read(struct bh_notes *n, struct bh_link *settled)
+{
+    read_all(n, false, settled);
+}
+
+/* A broker that leaves takes nothing more, but answers what it has taken. */
+static void
+hear_out(struct bh_notes *n, struct bh_link *settled)
+{
+    read_all(n, true, settled);
+    hang_up(n, settled);
+}
+
+/* ---- sending ---- */
+
+static int
+connect_broker(struct bh_notes *n)
+{
+    if (n->fd >= 0) return 0;
+    n->fd = bh_dial(&n->broker);
+    return n->fd < 0 ? n->fd : 0;
+}
+
+/* Not blocking: a broker that doesn't read finds the rows by itself. */
+static int
+send_note(struct bh_notes *n, const struct bh_note *note)
+{
+    struct bh_buf msg = BH_BUF_INIT;
+    int rc = connect_broker(n);
+
+    bh_note_encode(&msg, note);
+    if (rc == 0 && msg.failed) rc = -ENOMEM;
+    if (rc == 0) rc = bh_sock_send(n->fd, msg.p, msg.len, -1, MSG_DONTWAIT);
+    bh_buf_fini(&msg);
+    return rc;
+}
+
+void
+bh_notes_send(struct bh_notes *n, const struct bh_span_stored *span,
+              struct bh_link *jobs, struct bh_link *settled)
+{
+    struct bh_note note = {++n->last_tag, span->first, span->last};
+    struct group *g = bh_alloc(sizeof *g);
+    int rc = send_note(n, &note);
+
+    if (rc == -EPIPE || rc == -ECONNRESET) {
+        hear_out(n, settled);
+        rc = send_note(n, &note);
+    }
+    if (rc < 0 || g == NULL) {
+        settle(jobs, 0, NULL, 0, settled);
+        bh_free(g);
+        return;
+    }
+    g->tag = note.tag;
+    g->first = span->first;
+    g->deadline = bh_now_ms() + NOTED_MS;
+    bh_list_init(&g->link);
+    bh_list_init(&g->jobs);
+    move_all(jobs, &g->jobs);
+    bh_list_add(&n->waiting, &g->link);
 }
 
 void

@@ -9,11 +9,11 @@
 #include "append.h"
 #include "base.h"
 #include "list.h"
+#include "wire.h"
 
 struct bh_notes {
-    const char *path; /* of the broker's socket */
-    int fd;           /* to poll for input; -1: no broker */
-    int64_t pause_till;
+    struct bh_dial broker;
+    int fd; /* to poll for input; -1: no broker */
     uint32_t last_tag;
     struct bh_link waiting; /* groups, the oldest first */
 };

@@ -41,7 +41,7 @@ keep_fixed(struct bh_orders *c, struct bh_conf *fresh)
 }
 
 static bool
-reload(struct bh_orders *c)
+read_setup(struct bh_orders *c)
 {
     struct bh_setup *s = bh_setup_read(c->conf_path, log_mistake, NULL);
 
@@ -52,8 +52,16 @@ reload(struct bh_orders *c)
     }
     set_level(c, s->conf);
     bh_setup_replace(c->setup, s);
-    bh_log(BH_NOTICE, "read %s and its keys again", c->conf_path);
     return true;
+}
+
+static bool
+reload(struct bh_orders *c)
+{
+    bool done = read_setup(c);
+
+    if (done) bh_log(BH_NOTICE, "read %s and its keys again", c->conf_path);
+    return done;
 }
 
 bool
@@ -209,7 +217,8 @@ bh_orders_init(struct bh_orders *c, const char *conf_path,
     c->first = first;
     c->setup = slot;
     int rc = bh_ctlfile_init(&c->page, first->conf->log.path);
-    if (rc == 0 && read_page(c, &c->seen) == 0) set_level(c, first->conf);
+    /* FIRST may be older than the page, which then says nothing new. */
+    if (rc == 0 && read_page(c, &c->seen) == 0) read_setup(c);
     return rc;
 }
 

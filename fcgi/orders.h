@@ -35,7 +35,8 @@ struct bh_orders {
     int64_t retry_at;       /* and not before, where they can't be read */
 };
 
-/* FIRST and SLOT outlive it, and so does CONF_PATH. 0 or -ENOMEM. */
+/* FIRST and SLOT outlive it, and so does CONF_PATH. Reads the configuration
+ * once more: a reload may have come after FIRST was read. 0 or -ENOMEM. */
 int bh_orders_init(struct bh_orders *c, const char *conf_path,
                    const struct bh_setup *first, struct bh_setup_slot *slot);
 void bh_orders_fini(struct bh_orders *c);

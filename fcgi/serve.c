@@ -86,6 +86,7 @@ accept_one(struct thread *t, bool *named)
         return fd;
     }
     if (error == EAGAIN || error == EINTR || error == ECONNABORTED) return -1;
+    if (is_stopping(t->worker)) return -1; /* see close_own */
     if (!t->failing) bh_log(BH_ERROR, "accept: %s", strerror(error));
     t->failing = true;
     nap(PAUSE_MS);
@@ -265,10 +266,19 @@ see_off(const struct bh_serve *s, int64_t deadline)
     return have_left(s);
 }
 
+/* A socket whose file is gone can't be connected to any more; but nobody shares
+ * it, so that every accept may end. */
+static void
+close_own(const struct bh_worker *w)
+{
+    if (w->own != NULL) shutdown(w->listener, SHUT_RD);
+}
+
 bool
 bh_serve_stop(struct bh_serve *s)
 {
     __atomic_store_n(&s->worker->stop, true, __ATOMIC_SEQ_CST);
+    close_own(s->worker);
     bh_turns_stop(s->turns);
     if (!see_off(s, bh_now_ms() + GRACE_MS)) return false;
     for (int i = 0; i < s->n; i++) pthread_join(s->threads[i].id, NULL);

@@ -12,27 +12,29 @@
 #include "mem.h"
 #include "sock.h"
 
-#define OPEN_MS  250 /* a broker that runs answers within a millisecond */
+/* For WELCOME: longer than the health check, which would say 200 else where a
+ * publish has just given up. */
+#define OPEN_MS  1000
+#define SEND_MS  250 /* then: a broker that runs reads within a millisecond */
 #define PAUSE_MS 100 /* after a failure that cost time or a log line */
 /* Of a broker that has stopped reading: one sender waits in so long. */
 #define STALL_MS 1000
 
 struct bh_wire {
-    const char *path;
     /* Senders hold it shared, so that nobody closes the descriptor under them;
      * sendmsg(2) itself keeps messages whole. */
     pthread_rwlock_t lock;
-    int fd;             /* -1: none */
-    uint64_t tries;     /* connections attempted so far */
-    int64_t pause_till; /* monotonic */
-    bool down;          /* said so in the log */
-    int64_t stalled;    /* atomic: when a sender may wait again; 0: all may */
+    int fd;         /* -1: none */
+    uint64_t tries; /* connections attempted so far */
+    struct bh_dial dial;
+    bool down;       /* said so in the log */
+    int64_t stalled; /* atomic: when a sender may wait again; 0: all may */
 };
 
 /* ---- one connection ---- */
 
 static int
-receive_welcome(int fd, struct bh_welcome *out)
+receive_welcome(int fd, struct bh_welcome *out, int flags)
 {
     char packet[1024];
     struct bh_reader r;
@@ -40,7 +42,7 @@ receive_welcome(int fd, struct bh_welcome *out)
     char word[BH_WORD_MAX * 2];
     int passed;
 
-    ssize_t n = bh_sock_recv(fd, packet, sizeof packet, &passed, 0);
+    ssize_t n = bh_sock_recv(fd, packet, sizeof packet, &passed, flags);
     if (passed >= 0) close(passed);
     if (n <= 0) return n == 0 ? -ECONNRESET : (int)n;
     int op = bh_msg_open(&r, packet, (size_t)n);
@@ -52,7 +54,7 @@ receive_welcome(int fd, struct bh_welcome *out)
 }
 
 static int
-greet(int fd, struct bh_welcome *out)
+greet(int fd)
 {
     static const char program[] = "bellhop-worker";
     struct bh_hello hello = {(uint32_t)getpid(), {program, sizeof program - 1}};
@@ -61,28 +63,77 @@ greet(int fd, struct bh_welcome *out)
     bh_hello_encode(&msg, &hello);
     int rc = msg.failed ? -ENOMEM : bh_sock_send(fd, msg.p, msg.len, -1, 0);
     bh_buf_fini(&msg);
-    return rc == 0 ? receive_welcome(fd, out) : rc;
+    return rc;
 }
 
-int
-bh_wire_open(const char *path, int timeout_ms, struct bh_welcome *out)
+/* A connection that WELCOME is to come on. */
+static int
+call_up(const char *path, int timeout_ms)
 {
     int fd = bh_sock_dial(path, SOCK_SEQPACKET);
 
     if (fd < 0) return fd;
     int rc = bh_sock_timeouts(fd, timeout_ms);
-    if (rc == 0) rc = greet(fd, out);
+    if (rc == 0) rc = greet(fd);
     if (rc == 0) return fd;
     close(fd);
     return rc;
 }
 
-int64_t
-bh_wire_retry(int rc)
+int
+bh_wire_open(const char *path, int timeout_ms, struct bh_welcome *out)
 {
-    bool dear = rc == -EAGAIN || rc == -EPROTO;
+    int fd = call_up(path, timeout_ms);
 
-    return dear ? bh_now_ms() + PAUSE_MS : 0;
+    if (fd < 0) return fd;
+    int rc = receive_welcome(fd, out, 0);
+    if (rc == 0) return fd;
+    close(fd);
+    return rc;
+}
+
+void
+bh_dial_init(struct bh_dial *d, const char *path)
+{
+    *d = (struct bh_dial){.path = path, .fd = -1};
+}
+
+void
+bh_dial_fini(struct bh_dial *d)
+{
+    if (d->fd >= 0) close(d->fd);
+    d->fd = -1;
+}
+
+/* The one that was greeted, and is the caller's once it has welcomed us. */
+static int
+hear(struct bh_dial *d, int flags)
+{
+    struct bh_welcome welcome;
+    int fd = d->fd, rc = receive_welcome(fd, &welcome, flags);
+
+    if (rc == -EAGAIN) return rc;
+    d->fd = -1;
+    if (rc == 0) rc = bh_sock_timeouts(fd, SEND_MS);
+    if (rc == 0) return fd;
+    close(fd);
+    if (rc == -EPROTO) d->pause_till = bh_now_ms() + PAUSE_MS;
+    return rc;
+}
+
+int
+bh_dial(struct bh_dial *d)
+{
+    if (bh_now_ms() < d->pause_till) return -ENOTCONN;
+    if (d->fd >= 0) {
+        int rc = hear(d, MSG_DONTWAIT);
+        if (rc != -ECONNRESET) return rc; /* else another may be there now */
+    }
+    int fd = call_up(d->path, OPEN_MS);
+    if (fd == -EAGAIN) d->pause_till = bh_now_ms() + PAUSE_MS;
+    if (fd < 0) return fd;
+    d->fd = fd;
+    return hear(d, 0);
 }
 
 bool
@@ -117,8 +168,8 @@ bh_wire_new(const char *path)
     struct bh_wire *w = bh_zalloc(sizeof *w);
 
     if (w == NULL) return NULL;
-    w->path = path;
     w->fd = -1;
+    bh_dial_init(&w->dial, path);
     pthread_rwlock_init(&w->lock, NULL);
     return w;
 }
@@ -128,6 +179,7 @@ bh_wire_free(struct bh_wire *w)
 {
     if (w == NULL) return;
     if (w->fd >= 0) close(w->fd);
+    bh_dial_fini(&w->dial);
     pthread_rwlock_destroy(&w->lock);
     bh_free(w);
 }
@@ -183,7 +235,7 @@ tell(struct bh_wire *w, int rc)
         bh_log(BH_WARN,
                "no broker at %s (%s): requests to park are "
                "answered from the log",
-               w->path, strerror(-rc));
+               w->dial.path, strerror(-rc));
     if (!down && w->down) bh_log(BH_NOTICE, "the broker is back");
     w->down = down;
 }
@@ -193,17 +245,14 @@ tell(struct bh_wire *w, int rc)
 static void
 reconnect(struct bh_wire *w, uint64_t try)
 {
-    struct bh_welcome welcome;
-
     pthread_rwlock_wrlock(&w->lock);
-    if (w->tries == try && bh_now_ms() >= w->pause_till) {
+    if (w->tries == try) {
         if (w->fd >= 0) {
             bh_wire_alive(w->fd); /* it may have said why */
             close(w->fd);
         }
-        w->fd = bh_wire_open(w->path, OPEN_MS, &welcome);
+        w->fd = bh_dial(&w->dial);
         w->tries++;
-        w->pause_till = bh_wire_retry(w->fd);
         tell(w, w->fd);
     }
     pthread_rwlock_unlock(&w->lock);

@@ -19,12 +19,24 @@
 int bh_wire_open(const char *path, int timeout_ms, struct bh_welcome *out);
 
 /*
- * When to try again after bh_wire_open has returned RC, by bh_now_ms. At once
- * where nobody listens: that costs nothing to find out, and a broker that has
- * just started is to be found by the first who needs it. A while later where it
- * kept the caller waiting or refused him.
+ * Connecting to a broker that may be away, or slow to answer. One who has been
+ * greeted is kept until it says WELCOME, so that it is found as soon as it has:
+ * before it welcomes anybody who connects later, such as the health check.
  */
-int64_t bh_wire_retry(int rc);
+struct bh_dial {
+    const char *path;
+    int fd;             /* greeted, and not welcomed yet; -1: none */
+    int64_t pause_till; /* by bh_now_ms */
+};
+void bh_dial_init(struct bh_dial *d, const char *path); /* PATH outlives it */
+void bh_dial_fini(struct bh_dial *d);
+/*
+ * A descriptor as bh_wire_open gives it, or a negative errno. -EAGAIN after a
+ * second where the broker doesn't answer, and then at once for as long as it
+ * hasn't. Where nobody listens that costs nothing to find out. Where
+ * it refuses, or its backlog is full, nobody tries again for a while.
+ */
+int bh_dial(struct bh_dial *d);
 
 /* Whether nothing but messages to ignore has come in, so that a send makes
  * sense; false after an ERROR, which is logged, or at the end. */

@@ -1,6 +1,7 @@
 #include "worker.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
@@ -18,6 +19,7 @@
 #include "sock.h"
 
 #define SLOW_MS     5000 /* what answers under way may take at the end */
+#define BACKLOG_MS  3000 /* and those that wait to be taken */
 #define DESCRIPTORS 4096 /* wanted, where the hard limit allows it */
 
 /* ---- signals ---- */
@@ -103,14 +105,15 @@ raise_descriptors(void)
 }
 
 static bool
-init(struct bh_worker *w, int listener, const char *conf_path,
+init(struct bh_worker *w, int listener, const char *own, const char *conf_path,
      struct bh_setup *setup)
 {
     const struct bh_conf *conf = setup->conf;
 
     bh_process_now(); /* uptime begins here */
     raise_descriptors();
-    *w = (struct bh_worker){.listener = listener, .conf_path = conf_path};
+    *w = (struct bh_worker){
+        .listener = listener, .own = own, .conf_path = conf_path};
     bh_setup_slot_init(&w->setup, setup);
     w->first = bh_setup_get(&w->setup);
     w->wire = bh_wire_new(conf->broker.socket);
@@ -168,14 +171,27 @@ watch_signals(struct bh_worker *w, const sigset_t *wanted)
     }
 }
 
+/* Of a socket that goes with the process: nobody can come any more, and those
+ * who have come aren't left to the kernel, which would hang up. */
+static void
+empty_backlog(int listener)
+{
+    const struct timespec nap = {0, 5 * 1000000};
+    struct pollfd p = {.fd = listener, .events = POLLIN};
+
+    for (int i = 0; i < BACKLOG_MS / 5 && poll(&p, 1, 0) > 0; i++)
+        nanosleep(&nap, NULL);
+}
+
 int
-bh_worker_run(int listener, const char *conf_path, struct bh_setup *setup)
+bh_worker_run(int listener, const char *own, const char *conf_path,
+              struct bh_setup *setup)
 {
     struct bh_worker w;
     sigset_t wanted;
 
     block_signals(&wanted);
-    if (!init(&w, listener, conf_path, setup)) {
+    if (!init(&w, listener, own, conf_path, setup)) {
         bh_log(BH_ERROR, "no memory or descriptors to start with");
         fini(&w);
         return EX_OSERR;
@@ -189,6 +205,7 @@ bh_worker_run(int listener, const char *conf_path, struct bh_setup *setup)
     bh_notify("READY=1");
     watch_signals(&w, &wanted);
     bh_notify("STOPPING=1");
+    if (own != NULL && unlink(own) == 0) empty_backlog(listener);
     /* A silent connection may hold a thread, and another process the log's
      * lock: publishes that wait for that are told that nobody knows. */
     bool served = bh_serve_stop(serve);

@@ -13,6 +13,7 @@
 
 struct bh_worker {
     int listener;
+    const char *own; /* its file, where nobody else has the listener; or NULL */
     const char *conf_path;
     /* Sockets, the log and the number of threads stay as they were at the
      * start, whatever is reread: their strings are this one's. */
@@ -28,9 +29,11 @@ struct bh_worker {
 
 /*
  * Serve LISTENER until SIGTERM, SIGINT or SIGUSR1; SIGHUP rereads CONF_PATH.
- * Takes SETUP over. The process must have one thread. 0, or an exit code from
- * sysexits.h and a line in the log.
+ * OWN is its file where nobody else has the socket, or NULL: it is removed at
+ * the end, and what waits there is served. Takes SETUP over. The process must
+ * have one thread. 0, or an exit code from sysexits.h and a line in the log.
  */
-int bh_worker_run(int listener, const char *conf_path, struct bh_setup *setup);
+int bh_worker_run(int listener, const char *own, const char *conf_path,
+                  struct bh_setup *setup);
 
 #endif

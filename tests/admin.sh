@@ -233,8 +233,8 @@ exec 8>"$dir/go"
 until ! flock -n "$dir/log.db.lock" true; do sleep 0.05; done
 "$ctl" prune --older-than 1s >"$dir/out" 2>"$dir/err" 8>&- &
 pruning=$!
-tries=0 # it waits once nothing of it runs
-until grep -q flock "/proc/$pruning/wchan" 2>/dev/null || [ $tries -ge 40 ]; do
+tries=0
+until grep -q -- "-> FLOCK .* $pruning " /proc/locks || [ $tries -ge 600 ]; do
     sleep 0.05
     tries=$((tries + 1))
 done

@@ -347,6 +347,26 @@ START_TEST(a_larger_buffer_is_told_in_full)
 }
 END_TEST
 
+/* Before the broker had a socket by which to hear of it. */
+START_TEST(reload_during_the_start)
+{
+    struct bh_conf *old;
+    struct bh_broker b;
+    char path[96];
+
+    snprintf(path, sizeof path, "%s/conf", k.dir);
+    old = bh_conf_read(path, NULL, NULL);
+    ck_assert_ptr_nonnull(old);
+    FILE *f = fopen(path, "a");
+    ck_assert_ptr_nonnull(f);
+    fputs("domain \"new\" { }\n", f);
+    ck_assert_int_eq(fclose(f), 0);
+    ck_assert_int_eq(bh_broker_init(&b, old), 0);
+    ck_assert_ptr_nonnull(bh_conf_domain(b.conf, "new", 3));
+    bh_broker_fini(&b);
+}
+END_TEST
+
 Suite *
 check_control(void)
 {
@@ -364,6 +384,7 @@ check_control(void)
     tcase_add_test(t, a_mistake_changes_nothing);
     tcase_add_test(t, all_of_it_takes_effect);
     tcase_add_test(t, a_larger_buffer_is_told_in_full);
+    tcase_add_test(t, reload_during_the_start);
     suite_add_tcase(s, t);
     return s;
 }

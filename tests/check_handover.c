@@ -258,7 +258,8 @@ count_connections(void)
     return n;
 }
 
-/* A broker that listens and says nothing: few try it, nobody waits for long. */
+/* A broker that listens and says nothing: one waits for a second, the others no
+ * longer than that; half a minute if each did. */
 START_TEST(test_silent_broker)
 {
     enum { N = 30 };
@@ -268,8 +269,8 @@ START_TEST(test_silent_broker)
     for (int i = 0; i < N; i++) fds[i] = subscribe("");
     for (int i = 0; i < N; i++)
         expect_answer(fds[i], 200, "{\"events\":[],\"cursor\":");
-    ck_assert_int_lt(bh_now_ms() - began, 3000);
-    ck_assert_int_le(count_connections(), 4);
+    ck_assert_int_lt(bh_now_ms() - began, 10000);
+    ck_assert_int_eq(count_connections(), 1);
 }
 END_TEST
 
@@ -325,22 +326,36 @@ START_TEST(test_notes_overtake)
 }
 END_TEST
 
-START_TEST(test_broker_dies_before_noted)
+/* How many ms the publish of ID waits whose broker goes without a word. */
+static int64_t
+wait_for_nobody(const char *id)
 {
     char packet[BH_MSG_MAX];
     struct bh_reader r;
     int passed;
-    int64_t began = bh_now_ms();
-    int fd = publish("a");
+    int fd = publish(id);
     int broker = wk_broker_accept(&k);
 
     wk_broker_expect(broker, BH_OP_NOTE, packet, &r, &passed);
+    int64_t began = bh_now_ms();
     close(broker);
     expect_answer(fd, 200, "\"woken\":null}");
-    ck_assert_int_lt(bh_now_ms() - began, 900);
-    fd = publish("b");
-    broker = wk_broker_accept(&k);
-    ck_assert_int_eq(wk_broker_note(broker, 1, 0), 2);
+    return bh_now_ms() - began;
+}
+
+START_TEST(test_broker_dies_before_noted)
+{
+    char id[16];
+    int n = 0;
+
+    /* A second less what it has waited already; unless the machine is slow. */
+    do {
+        ck_assert_int_lt(n, 20);
+        snprintf(id, sizeof id, "a%d", n++);
+    } while (wait_for_nobody(id) >= 500);
+    int fd = publish("b");
+    int broker = wk_broker_accept(&k);
+    ck_assert_int_eq(wk_broker_note(broker, 1, 0), n + 1);
     expect_answer(fd, 200, "\"woken\":0}");
     close(broker);
 }

@@ -256,6 +256,31 @@ START_TEST(note_tells_how_many_were_woken)
 }
 END_TEST
 
+/* A publisher whose note waits when the broker leaves. */
+START_TEST(note_is_answered_at_the_end)
+{
+    struct bh_buf b = BH_BUF_INIT;
+    struct bh_note m = {6, 1, 3};
+    struct bh_noted noted;
+    struct bh_reader r;
+    int fd = dial(), poll = park_by(fd, "u1");
+
+    kit_publish(&k, 3, NULL);
+    bh_note_encode(&b, &m);
+    ck_assert_int_eq(bh_sock_send(fd, b.p, b.len, -1, MSG_DONTWAIT), 0);
+    bh_buf_fini(&b);
+    bh_broker_drain(&k.b);
+    ck_assert_int_eq(hear(fd, &r), BH_OP_NOTED);
+    ck_assert(bh_noted_decode(&r, &noted));
+    for (int i = 0; i < 3; i++) ck_assert_uint_eq(bh_read_u32(&r), 1);
+    ck_assert_int_eq(hear(fd, &r), 0);
+    struct kit_answer a = kit_read(poll);
+    ck_assert_int_eq(a.events, 3);
+    free(a.body);
+    close(fd);
+}
+END_TEST
+
 START_TEST(note_for_rows_that_never_come)
 {
     struct bh_buf b = BH_BUF_INIT;
@@ -415,6 +440,7 @@ check_ops(void)
     tcase_add_test(t, ping_pong);
     tcase_add_test(t, what_was_handed_over_is_answered_at_the_end);
     tcase_add_test(t, note_tells_how_many_were_woken);
+    tcase_add_test(t, note_is_answered_at_the_end);
     tcase_add_test(t, note_for_rows_that_never_come);
     tcase_add_test(t, worker_dies_with_a_note_out);
     tcase_add_test(t, waiters_outlive_their_worker);

@@ -310,6 +310,17 @@ START_TEST(position_is_forgotten_after_two_polls)
 }
 END_TEST
 
+START_TEST(who_does_not_wait_gets_what_nobody_told_of)
+{
+    struct bh_park p = kit_park(&k);
+
+    kit_publish(&k, 2, NULL);
+    kit_cursor(&k, &p, 0);
+    p.wait_ms = 0;
+    ck_assert_int_eq(expect_events(kit_send(&k, &p), 2), 2);
+}
+END_TEST
+
 START_TEST(wait_of_zero_answers_at_once)
 {
     struct bh_park p = kit_park(&k);
@@ -443,6 +454,7 @@ check_park(void)
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, waits_for_the_next_event);
     tcase_add_test(t, answers_what_is_there_at_once);
+    tcase_add_test(t, who_does_not_wait_gets_what_nobody_told_of);
     tcase_add_test(t, answers_whole_batch_to_one_who_waits);
     tcase_add_test(t, tells_of_evicted_events);
     tcase_add_test(t, no_gap_where_nothing_was_missed);

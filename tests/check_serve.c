@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "fcgi/orders.h"
 #include "fcgi/pass.h"
 #include "fcgiclient.h"
 #include "fcgirec.h"
@@ -43,14 +44,16 @@ status_of(int fd)
     return status;
 }
 
-/* Well before the test's own time is up: the worker's, of two seconds, is. */
+/* The worker's time, of two seconds, is up. */
+#define CLOSED_MS 8000
+
 static void
 expect_closed(int fd)
 {
     int64_t began = bh_now_ms();
 
     ck_assert_int_eq(status_of(fd), 0);
-    ck_assert_int_lt(bh_now_ms() - began, WK_MS - 2000);
+    ck_assert_int_lt(bh_now_ms() - began, CLOSED_MS);
 }
 
 static int
@@ -162,19 +165,23 @@ END_TEST
  * in the time-out. */
 START_TEST(test_silence)
 {
-    int a = fcgi_dial(k.socket);
-    int b = fcgi_dial(k.socket);
-    int64_t began = bh_now_ms();
+    bool held = false;
 
-    for (int i = 0; i < 20; i++) ck_assert_int_eq(live(), 200);
-    ck_assert_int_lt(bh_now_ms() - began, 1500);
-    expect_closed(a);
-    expect_closed(b);
+    for (int n = 20; !held; n /= 2) { /* fewer where the machine is slow */
+        ck_assert_int_gt(n, 0);
+        int a = fcgi_dial(k.socket);
+        int b = fcgi_dial(k.socket);
+        for (int i = 0; i < n; i++) ck_assert_int_eq(live(), 200);
+        held = wk_quiet(a, 0) && wk_quiet(b, 0);
+        expect_closed(a);
+        expect_closed(b);
+    }
 }
 END_TEST
 
-/* One request a connection, whatever the web server would like. */
-START_TEST(test_keep_conn)
+/* How many ms a connection lasts that the web server would like to keep. */
+static int64_t
+ask_to_keep(void)
 {
     static const unsigned char begin[8] = {0, 1, 1};
     struct bh_buf params = BH_BUF_INIT;
@@ -190,9 +197,16 @@ START_TEST(test_keep_conn)
     fcgi_add_stdin(&out, NULL, 0);
     fcgi_write(fd, &out);
     ck_assert_int_eq(status_of(fd), 200); /* and closed: read to the end */
-    ck_assert_int_lt(bh_now_ms() - began, 1500);
     bh_buf_fini(&params);
     bh_buf_fini(&out);
+    return bh_now_ms() - began;
+}
+
+/* One request a connection: it doesn't wait for the time-out of two seconds,
+ * however slow the machine. */
+START_TEST(test_keep_conn)
+{
+    for (int n = 0; ask_to_keep() >= 1500; n++) ck_assert_int_lt(n, 20);
 }
 END_TEST
 
@@ -239,21 +253,49 @@ START_TEST(test_stop_after_work)
 }
 END_TEST
 
+/* The status of its answer; 0 where its time was over. */
+static int
+finish_publish(int fd)
+{
+    struct bh_buf out = BH_BUF_INIT;
+    char rest[256];
+
+    memset(rest, ' ', sizeof rest);
+    fcgi_add_stdin(&out, rest, 100 - 11);
+    fcgi_write(fd, &out);
+    bh_buf_fini(&out);
+    return status_of(fd);
+}
+
+/* Whoever has connected is answered, though every thread has work. */
+START_TEST(test_stop_with_some_in_the_backlog)
+{
+    enum { THREADS = 3, N = 10 };
+    int busy[THREADS], fds[N];
+    int64_t deadline = bh_now_ms() + WK_MS;
+
+    for (int i = 0; i < THREADS; i++) busy[i] = half_a_publish();
+    for (int i = 0; i < N; i++)
+        fds[i] = fcgi_ask(k.socket, "GET", "/healthz?live", NULL, NULL);
+    ck_assert_int_eq(kill(k.worker, SIGTERM), 0);
+    while (access(k.socket, F_OK) == 0) {
+        ck_assert_int_lt(bh_now_ms(), deadline);
+        poll(NULL, 0, 1);
+    }
+    for (int i = 0; i < THREADS; i++) finish_publish(busy[i]);
+    for (int i = 0; i < N; i++) ck_assert_int_eq(status_of(fds[i]), 200);
+}
+END_TEST
+
 /* A request that has begun is answered. */
 START_TEST(test_stop_in_between)
 {
-    char rest[256];
     int fd = half_a_publish();
-    struct bh_buf out = BH_BUF_INIT;
 
-    memset(rest, ' ', sizeof rest);
     ck_assert_int_eq(live(), 200);
     ck_assert_int_eq(kill(k.worker, SIGTERM), 0);
     ck_assert(wk_quiet(fd, 100));
-    fcgi_add_stdin(&out, rest, 100 - 11);
-    fcgi_write(fd, &out);
-    ck_assert_int_eq(status_of(fd), 422);
-    bh_buf_fini(&out);
+    ck_assert_int_eq(finish_publish(fd), 422);
 }
 END_TEST
 
@@ -326,6 +368,12 @@ preflight_admits(const char *origin)
 
 /* Until the worker has read its configuration again; the new one has DOMAIN. */
 static void
+fail_with(void *arg BH_UNUSED, const char *message)
+{
+    ck_abort_msg("%s", message);
+}
+
+static void
 wait_for_domain(const char *path)
 {
     int64_t deadline = bh_now_ms() + WK_MS;
@@ -360,6 +408,29 @@ START_TEST(test_reload_of_a_bad_one)
 }
 END_TEST
 
+/* Announced after its file was read, and before the page was: nobody will say
+ * so again. */
+START_TEST(test_reload_during_the_start)
+{
+    struct bh_ctlchange change = bh_ctlchange_none;
+    struct bh_setup *first = bh_setup_read(k.conf_path, fail_with, NULL);
+    struct bh_setup_slot slot;
+    struct bh_orders orders;
+
+    ck_assert_ptr_nonnull(first);
+    bh_setup_slot_init(&slot, first);
+    first = bh_setup_get(&slot);
+    wk_configure(&k, "domain \"new\" { }\n");
+    change.conf = true;
+    ck_assert_int_eq(bh_ctlpage_change(k.log, &change), 0);
+    ck_assert_int_eq(bh_orders_init(&orders, k.conf_path, first, &slot), 0);
+    ck_assert_ptr_nonnull(bh_conf_domain(slot.now->conf, "new", 3));
+    bh_orders_fini(&orders);
+    bh_setup_slot_fini(&slot);
+    bh_setup_put(first);
+}
+END_TEST
+
 Suite *
 check_serve(void)
 {
@@ -375,10 +446,12 @@ check_serve(void)
     tcase_add_test(c, test_no_descriptors);
     tcase_add_test(c, test_stop_idle);
     tcase_add_test(c, test_stop_after_work);
+    tcase_add_test(c, test_stop_with_some_in_the_backlog);
     tcase_add_test(c, test_stop_in_between);
     tcase_add_test(c, test_stop_while_an_answer_is_taken_slowly);
     tcase_add_test(c, test_reload);
     tcase_add_test(c, test_reload_of_a_bad_one);
+    tcase_add_test(c, test_reload_during_the_start);
     suite_add_tcase(s, c);
     return s;
 }

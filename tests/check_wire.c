@@ -81,13 +81,58 @@ START_TEST(one_that_has_started_is_found_at_once)
 }
 END_TEST
 
-START_TEST(only_a_failure_that_costs_is_paused_after)
+/* One that is there, but answers late, as on a machine with much to do: whom it
+ * has kept waiting it welcomes before anybody who comes later. */
+START_TEST(one_that_answers_late_is_found_at_once)
 {
-    ck_assert_int_eq(bh_wire_retry(3), 0);
-    ck_assert_int_eq(bh_wire_retry(-ECONNREFUSED), 0);
-    ck_assert_int_eq(bh_wire_retry(-ENOENT), 0);
-    ck_assert_int_gt(bh_wire_retry(-EAGAIN), 0);
-    ck_assert_int_gt(bh_wire_retry(-EPROTO), 0);
+    struct bh_wire *w = bh_wire_new(path);
+
+    ck_assert_int_eq(bh_wire_send(w, &ping, -1), -ENOTCONN);
+    ck_assert_int_eq(bh_wire_send(w, &ping, -1), -ENOTCONN);
+    pthread_join(welcomer(), NULL);
+    ck_assert_int_eq(bh_wire_send(w, &ping, -1), 0);
+    bh_wire_free(w);
+}
+END_TEST
+
+START_TEST(one_that_ends_before_it_answers_makes_way_for_the_next)
+{
+    struct bh_wire *w = bh_wire_new(path);
+
+    ck_assert_int_eq(bh_wire_send(w, &ping, -1), -ENOTCONN);
+    close(listener);
+    listener = bh_sock_listen(path, SOCK_SEQPACKET, 0600, 4);
+    pthread_t thread = welcomer();
+    ck_assert_int_eq(bh_wire_send(w, &ping, -1), 0);
+    pthread_join(thread, NULL);
+    bh_wire_free(w);
+}
+END_TEST
+
+static void *
+refuse(void *arg)
+{
+    struct bh_buf msg = BH_BUF_INIT;
+
+    broker = accept(listener, NULL, NULL);
+    bh_error_encode(&msg, "no");
+    bh_sock_send(broker, msg.p, msg.len, -1, 0);
+    bh_buf_fini(&msg);
+    return arg;
+}
+
+START_TEST(one_that_refuses_is_left_alone_for_a_while)
+{
+    struct bh_dial d;
+    pthread_t thread;
+
+    bh_dial_init(&d, path);
+    ck_assert_int_eq(pthread_create(&thread, NULL, refuse, NULL), 0);
+    ck_assert_int_eq(bh_dial(&d), -EPROTO);
+    pthread_join(thread, NULL);
+    ck_assert_int_gt(d.pause_till, 0);
+    ck_assert_int_lt(d.fd, 0);
+    bh_dial_fini(&d);
 }
 END_TEST
 
@@ -123,7 +168,9 @@ check_wire(void)
 
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, one_that_has_started_is_found_at_once);
-    tcase_add_test(t, only_a_failure_that_costs_is_paused_after);
+    tcase_add_test(t, one_that_answers_late_is_found_at_once);
+    tcase_add_test(t, one_that_ends_before_it_answers_makes_way_for_the_next);
+    tcase_add_test(t, one_that_refuses_is_left_alone_for_a_while);
     tcase_add_test(t, few_wait_for_one_that_does_not_read);
     suite_add_tcase(s, t);
     return s;

@@ -9,13 +9,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "clock.h"
 #include "fcgi/beacon.h"
 #include "fcgi/count.h"
+#include "fcgi/notes.h"
 #include "logbox.h"
+#include "proto.h"
+#include "sock.h"
 #include "suites.h"
 
 #define DOMAIN ((struct bh_str){"tasks", 5})
@@ -365,6 +369,63 @@ START_TEST(test_log_is_locked)
 }
 END_TEST
 
+/* ---- the broker ---- */
+
+static void
+say(int fd, struct bh_buf *msg)
+{
+    ck_assert_int_eq(bh_sock_send(fd, msg->p, msg->len, -1, 0), 0);
+    bh_buf_fini(msg);
+}
+
+static struct bh_job *
+note(struct bh_notes *n, int64_t seq, struct bh_link *settled)
+{
+    struct bh_span_stored span = {seq, seq};
+    struct bh_job *job = job_of("a");
+    struct bh_link jobs;
+
+    job->results[0] = (struct bh_result){.what = BH_STORED, .seq = seq};
+    bh_list_init(&jobs);
+    bh_list_add(&jobs, &job->link);
+    bh_notes_send(n, &span, &jobs, settled);
+    return job;
+}
+
+/* One that leaves takes nothing more, and answers what it has taken. */
+START_TEST(test_broker_leaves)
+{
+    int listener = bh_sock_listen(broker, SOCK_SEQPACKET, 0600, 4);
+    struct bh_welcome welcome = {.head = 0};
+    struct bh_noted noted = {2, 1};
+    const uint32_t woken = 7;
+    struct bh_buf msg = BH_BUF_INIT;
+    struct bh_link settled;
+    struct bh_notes n;
+
+    bh_list_init(&settled);
+    bh_notes_init(&n, broker);
+    struct bh_job *early = note(&n, 1, &settled); /* it hasn't answered yet */
+    int fd = accept(listener, NULL, NULL);
+    bh_welcome_encode(&msg, &welcome);
+    say(fd, &msg);
+    struct bh_job *first = note(&n, 2, &settled);
+    ck_assert_int_eq(shutdown(fd, SHUT_RD), 0);
+    bh_noted_encode(&msg, &noted, &woken);
+    say(fd, &msg);
+    close(listener);
+    close(fd);
+    struct bh_job *second = note(&n, 3, &settled);
+    ck_assert_int_eq(early->results[0].woken, BH_WOKEN_UNKNOWN);
+    ck_assert_int_eq(first->results[0].woken, woken);
+    ck_assert_int_eq(second->results[0].woken, BH_WOKEN_UNKNOWN);
+    bh_notes_fini(&n);
+    bh_job_free(early);
+    bh_job_free(first);
+    bh_job_free(second);
+}
+END_TEST
+
 Suite *
 check_writer(void)
 {
@@ -384,6 +445,7 @@ check_writer(void)
     tcase_add_test(c, test_telemetry_ages);
     tcase_add_test(c, test_end_stores_telemetry);
     tcase_add_test(c, test_end_stores_what_is_queued);
+    tcase_add_test(c, test_broker_leaves);
     suite_add_tcase(s, c);
     return s;
 }

@@ -143,7 +143,7 @@ start_worker(struct workerkit *k, int words)
         struct bh_setup *s = bh_setup_read(k->conf_path, complain, NULL);
         if (s == NULL) exit(78);
         bh_log_level(s->conf->log_level);
-        int rc = bh_worker_run(listener, k->conf_path, s);
+        int rc = bh_worker_run(listener, k->socket, k->conf_path, s);
         close(listener);
         exit(rc);
     }
@@ -195,7 +195,7 @@ wk_stop(struct workerkit *k)
     pid_t gone = 0;
 
     ck_assert_int_eq(kill(k->worker, SIGTERM), 0);
-    while (gone == 0 && bh_now_ms() < began + 3 * WK_MS) {
+    while (gone == 0 && bh_now_ms() < began + WK_MS) {
         gone = waitpid(k->worker, &status, WNOHANG);
         if (gone == 0) poll(NULL, 0, 5);
     }

@@ -10,7 +10,7 @@ export const agent = () => new http.Agent(kept);
 // One request and its whole answer: { status, headers, text, json }. json is
 // undefined where the body is not JSON. Over TLS any certificate will do: tests
 // make their own.
-export function request(url, { method = 'GET', headers = {}, body, agent, signal, localAddress, timeout = 40_000 } = {}) {
+export function request(url, { method = 'GET', headers = {}, body, agent, signal, localAddress, timeout = 100_000 } = {}) {
   const secure = url.startsWith('https:');
   return new Promise((resolve, reject) => {
     const req = (secure ? https : http).request(url, { method, headers, agent: secure ? undefined : agent, signal, localAddress, rejectUnauthorized: false }, (res) => {

@@ -78,7 +78,7 @@ export class Stack {
     return stack;
   }
 
-  test(name, fn, { timeout = 60_000, ...options } = {}) {
+  test(name, fn, { timeout = 120_000, ...options } = {}) {
     test(name, { timeout, ...options }, async (t) => {
       try {
         await fn(t);
@@ -167,7 +167,7 @@ export class Stack {
     const child = this.children.get(name);
     child.asked = signal;
     child.process.kill(signal);
-    const patience = setTimeout(() => child.process.kill('SIGKILL'), 15_000);
+    const patience = setTimeout(() => child.process.kill('SIGKILL'), 60_000);
     const ended = await child.exit;
     clearTimeout(patience);
     return ended;
@@ -186,7 +186,7 @@ export class Stack {
         }
         const res = await request(`${lane.url}/healthz`).catch(() => null);
         return res?.status === 200;
-      }, { ms: 20_000, every: 25 });
+      }, { ms: 60_000, every: 25 });
     }
   }
 
@@ -302,8 +302,15 @@ export class Stack {
     return fs.readdirSync(folder).filter((fd) => streams.has(link(`${folder}/${fd}`))).length;
   }
 
-  waiters(n, ms = 10_000) {
+  waiters(n, ms = 30_000) {
     return waitFor(() => `${n} waiters; there are ${this.parked()}`, () => this.parked() === n, { ms, every: 10 + n / 20 });
+  }
+
+  // Those whose client has left are gone long before their time; how soon is printed.
+  async freed(t) {
+    const begun = Date.now();
+    await this.waiters(0, 5000);
+    t.diagnostic(`freed after ${Date.now() - begun} ms`);
   }
 
   // Resident memory in KiB.

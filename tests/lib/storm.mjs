@@ -9,7 +9,7 @@ import { pool, range, sleep, waitFor } from './wait.mjs';
 // Publish until it is answered with 200: the same eventId each time, so that a
 // retry of what was stored already changes nothing.
 export async function insist(stack, one, options) {
-  const end = Date.now() + 30_000;
+  const end = Date.now() + 60_000;
   for (;;) {
     const res = await stack.publish(one, options).catch((error) => ({ text: error.message }));
     if (res.status === 200) return res.json.results[0];
@@ -20,7 +20,7 @@ export async function insist(stack, one, options) {
 }
 
 // Publish N events, 4 at a time, with 6 subscribers attached; `disturb(done)` is
-// called with the number of answers as each comes.
+// called with the number of answers as each comes, and awaited by that publisher.
 export async function storm(stack, { n = 500, lanes = 1, disturb }) {
   const org = stack.org();
   const start = await stack.cursor({ org });
@@ -30,12 +30,12 @@ export async function storm(stack, { n = 500, lanes = 1, disturb }) {
   let done = 0;
   const results = await pool(sent, 4, async (one, i) => {
     const result = await insist(stack, one, { at: i % lanes });
-    disturb(++done);
+    await disturb(++done);
     return result;
   });
   const last = Math.max(...results.map(({ seq }) => seq));
   const reached = (s) => s.cursor !== null && Number(s.cursor.split('-')[1]) >= last;
-  await waitFor(() => `everybody to reach ${last}: ${subscribers.map((s) => s.cursor)}`, () => subscribers.every(reached), { ms: 30_000 });
+  await waitFor(() => `everybody to reach ${last}: ${subscribers.map((s) => s.cursor)}`, () => subscribers.every(reached), { ms: 60_000 });
   await Promise.all(subscribers.map((s) => s.stop()));
   account(results, subscribers);
   stack.integrity();

@@ -52,7 +52,7 @@ class Activated {
 
   async kill(signal) {
     process.kill(this.pid, signal);
-    await waitFor(`process ${this.pid} to end`, () => hasEnded(this.pid), { ms: 15_000 });
+    await waitFor(`process ${this.pid} to end`, () => hasEnded(this.pid), { ms: 60_000 });
     this.pid = undefined;
   }
 

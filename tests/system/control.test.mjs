@@ -98,9 +98,10 @@ stack.test('deny: one token by its jti, until its time is over', async () => {
   const org = stack.org();
   const [one, two] = ['t-1', 't-2'].map((jti) => stack.token({ org, claims: { jti } }));
   is(await stack.poll({ token: one, wait: 0 }), 200, undefined);
-  await done('deny', 'add', '--jti', 't-1', '--for', '2s');
+  await done('deny', 'add', '--jti', 't-1', '--for', '1h');
   for (const at of both) is(await stack.poll({ token: one, wait: 0, at }), 401, 'token_invalid');
   is(await stack.poll({ token: two, wait: 0 }), 200, undefined);
+  await done('deny', 'add', '--jti', 't-1', '--for', '1s'); // the same entry
   await waitFor('the entry to end', async () => (await stack.poll({ token: one, wait: 0 })).status === 200);
   assert.equal(await done('deny', 'list'), '');
 });
@@ -150,7 +151,7 @@ stack.test('domain disable: 503 for everybody, those who wait too; and back as f
     is(res, 503, 'domain_disabled');
     assert.ok(Number(res.headers['retry-after']) >= 1);
   }
-  assert.ok(Date.now() - begun < 5_000, 'long before the polls would have ended');
+  assert.ok(Date.now() - begun < 20_000, 'before the polls would have ended');
   const token = stack.token({ org, scope: 'realtime:publish' });
   for (const at of both) for (const res of await Promise.all(everything(token, at))) is(res, 503, 'domain_disabled');
   is(await stack.request('/rooms/realtime/cursor', { token }), 200, undefined);

@@ -34,9 +34,14 @@ stack.test('after Retry-After the same request passes', async () => {
   const org = stack.org();
   const token = publisher();
   await stack.store(batch(40, org), { token });
-  const one = batch(3, org);
-  const begun = Date.now();
-  const after = isLimited(await stack.publish(one, { token }), /organisation/);
+  // On a slow machine there may be room again: until there is none.
+  let one, begun, res;
+  do {
+    one = batch(3, org);
+    begun = Date.now();
+    res = await stack.publish(one, { token });
+  } while (res.status === 200);
+  const after = isLimited(res, /organisation/);
   assert.ok(after >= 1 && after <= 3, `Retry-After ${after}`);
   await waitFor('room', () => Date.now() - begun >= after * 1000, { every: 50 });
   assert.equal((await stack.publish(one, { token, at: 1 })).status, 200);

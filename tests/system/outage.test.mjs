@@ -1,10 +1,14 @@
 // Without the broker: what still works, and that nothing is lost by it.
 import assert from 'node:assert/strict';
-import { event, Stack } from '../lib/stack.mjs';
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import net from 'node:net';
+import path from 'node:path';
+import { build, event, Stack } from '../lib/stack.mjs';
 import { Subscriber } from '../lib/subscriber.mjs';
 import { waitFor } from '../lib/wait.mjs';
 
-const stack = await Stack.forFile();
+const stack = await Stack.forFile({ lanes: 2 });
 
 stack.test('publish stores, subscribe answers from the log at once, health says 503; then all is well', async () => {
   const org = stack.org();
@@ -52,6 +56,48 @@ stack.test('SIGTERM of the broker answers every waiter', async () => {
     const after = Number(res.headers['retry-after']);
     assert.ok(after >= 0 && after <= 5, `Retry-After ${after}`);
   }
+  stack.spawn('broker');
+  await stack.healthy();
+});
+
+// Why nobody can connect; EPROTOTYPE: somebody listens, for packets.
+const whyNot = (socket) => new Promise((resolve) => net.connect(socket).on('error', (error) => resolve(error.code)));
+
+stack.test('a broker that is started while the older one leaves keeps its socket', async () => {
+  const org = stack.org();
+  const cursor = await stack.cursor({ org });
+  const socket = stack.file('broker.sock');
+  const stuck = stack.poll({ org, cursor, at: 1 }).catch(() => {}); // it may be cut short
+  await stack.waiters(1);
+
+  // It has more to say than the socket takes, to a web server that stands still:
+  // the broker gives it two seconds at its end.
+  const web = stack.children.get('web1').process;
+  web.kill('SIGSTOP');
+  try {
+    await stack.store(Array.from({ length: 12 }, () => event(org, { payload: 'x'.repeat(60_000) })));
+    const leaves = stack.kill('broker', 'SIGTERM');
+    await waitFor('it to listen no more', async () => (await whyNot(socket)) !== 'EPROTOTYPE');
+    stack.spawn('broker');
+    assert.equal((await leaves).code, 0);
+  } finally {
+    web.kill('SIGCONT');
+  }
+  await stack.healthy();
+  assert.ok(fs.existsSync(socket));
+  await stuck;
+});
+
+stack.test('bellhopd --daemon is ready when it leaves, its pid file too', async () => {
+  const pidFile = stack.file('broker.pid');
+  await stack.kill('broker', 'SIGTERM');
+  const command = '"$0" -c "$1" -d -p "$2" && read -r pid <"$2" && echo "$pid"';
+  const pid = Number(execFileSync('sh', ['-c', command, path.join(build, 'bellhopd'), stack.lanes[0].conf, pidFile]));
+  process.kill(pid, 'SIGHUP');
+  const [result] = await stack.store(event(stack.org()));
+  assert.equal(result.woken, 0);
+  process.kill(pid, 'SIGTERM');
+  await waitFor('its pid file to go', () => !fs.existsSync(pidFile));
   stack.spawn('broker');
   await stack.healthy();
 });

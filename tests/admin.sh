@@ -309,7 +309,7 @@ expect 0 "and the configuration is as it was" "$ctl" keys list
 (cd "$dir" && exec "${ctl%/*}/bellhop-worker" -c conf -s ./by-hand.sock) 2>"$dir/worker.err" &
 worker=$!
 tries=0
-until { "$ctl" doctor --quick >"$dir/out" 2>&1; grep -qF by-hand.sock "$dir/out"; } || [ $tries -ge 100 ]; do
+until { "$ctl" doctor --quick --web-user root >"$dir/out" 2>&1; grep -qF by-hand.sock "$dir/out"; } || [ $tries -ge 100 ]; do
     sleep 0.1
     tries=$((tries + 1))
 done

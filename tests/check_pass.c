@@ -83,6 +83,8 @@ END_TEST
 START_TEST(test_served_later)
 {
     ck_assert_int_eq(bh_pass_on(relay, k.socket), 0);
+    close(relay); /* or the answer would have no end */
+    relay = -1;
     write_request(web);
     ck_assert_int_eq(status_of(dup(web)), 200);
 }

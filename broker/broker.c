@@ -126,9 +126,6 @@ latest(struct bh_conf *conf)
         conf = fresh;
     else
         old = fresh;
-    if (names.len > 0)
-        bh_log(BH_WARN, "what has changed needs a restart: %s",
-               bh_buf_cstr(&names));
     bh_buf_fini(&names);
     bh_conf_free(old);
     bh_log_level(conf->log_level);

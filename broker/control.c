@@ -347,11 +347,8 @@ bh_control_reload(struct bh_broker *b, struct bh_buf *text, uint32_t *ended)
         bh_buf_fini(&names);
         return refuse_reload(fresh, text, "no memory for the configuration");
     }
-    if (names.len > 0) {
+    if (names.len > 0)
         bh_buf_fmt(text, "needs a restart: %s\n", bh_buf_cstr(&names));
-        bh_log(BH_WARN, "what has changed needs a restart: %s",
-               bh_buf_cstr(&names));
-    }
     bh_buf_fini(&names);
     set_level(b);
     bh_log(BH_NOTICE, "configuration read again");

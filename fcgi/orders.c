@@ -33,9 +33,6 @@ keep_fixed(struct bh_orders *c, struct bh_conf *fresh)
     struct bh_buf names = BH_BUF_INIT;
     bool kept = bh_conf_keep_fixed(fresh, c->first->conf, &names);
 
-    if (kept && names.len > 0)
-        bh_log(BH_WARN, "what has changed needs a restart: %s",
-               bh_buf_cstr(&names));
     bh_buf_fini(&names);
     return kept;
 }

@@ -104,7 +104,8 @@ bool bh_domain_valid(const char *name, size_t len);
 /*
  * IS was read while WAS is in force: give back to it what a running process
  * can't change (sockets, the log, threads) and append the names of the options
- * that differ to NAMES. False where there is no memory; use WAS on then.
+ * that differ to NAMES, which are logged. False where there is no memory; use
+ * WAS on then.
  */
 bool bh_conf_keep_fixed(struct bh_conf *is, const struct bh_conf *was,
                         struct bh_buf *names);

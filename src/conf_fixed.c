@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "buf.h"
+#include "log.h"
 #include "mem.h"
 
 static bool
@@ -73,5 +74,8 @@ bh_conf_keep_fixed(struct bh_conf *is, const struct bh_conf *was,
             bh_buf_fmt(names, "%s%s%s%s", names->len > 0 ? ", " : "",
                        o->section, *o->section != '\0' ? "." : "", o->name);
     }
+    if (names->len > 0)
+        bh_log(BH_WARN, "what has changed needs a restart: %s",
+               bh_buf_cstr(names));
     return true;
 }

@@ -9,8 +9,6 @@
 #include "proto.h"
 #include "sock.h"
 
-#define NOTED_MS 1000 /* then the publisher is told that nobody knows */
-
 /* A transaction whose NOTED hasn't come yet. */
 struct group {
     struct bh_link link;
@@ -196,7 +194,7 @@ bh_notes_send(struct bh_notes *n, const struct bh_span_stored *span,
     }
     g->tag = note.tag;
     g->first = span->first;
-    g->deadline = bh_now_ms() + NOTED_MS;
+    g->deadline = bh_now_ms() + bh_broker_patience_ms;
     bh_list_init(&g->link);
     bh_list_init(&g->jobs);
     move_all(jobs, &g->jobs);

@@ -31,7 +31,8 @@ void bh_notes_send(struct bh_notes *n, const struct bh_span_stored *span,
 /* Read what the broker says; its jobs, or all when it has gone, to SETTLED. */
 void bh_notes_read(struct bh_notes *n, struct bh_link *settled);
 
-/* Jobs that have waited for long enough to SETTLED. */
+/* Jobs that have waited for bh_broker_patience_ms to SETTLED: that nobody knows
+ * is all that their publishers are told. */
 void bh_notes_expire(struct bh_notes *n, int64_t now_ms,
                      struct bh_link *settled);
 

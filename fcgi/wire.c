@@ -12,13 +12,12 @@
 #include "mem.h"
 #include "sock.h"
 
-/* For WELCOME: longer than the health check, which would say 200 else where a
- * publish has just given up. */
-#define OPEN_MS  1000
 #define SEND_MS  250 /* then: a broker that runs reads within a millisecond */
 #define PAUSE_MS 100 /* after a failure that cost time or a log line */
 /* Of a broker that has stopped reading: one sender waits in so long. */
 #define STALL_MS 1000
+
+int bh_broker_patience_ms = 1000;
 
 struct bh_wire {
     /* Senders hold it shared, so that nobody closes the descriptor under them;
@@ -129,7 +128,7 @@ bh_dial(struct bh_dial *d)
         int rc = hear(d, MSG_DONTWAIT);
         if (rc != -ECONNRESET) return rc; /* else another may be there now */
     }
-    int fd = call_up(d->path, OPEN_MS);
+    int fd = call_up(d->path, bh_broker_patience_ms);
     if (fd == -EAGAIN) d->pause_till = bh_now_ms() + PAUSE_MS;
     if (fd < 0) return fd;
     d->fd = fd;

@@ -31,16 +31,25 @@ struct bh_dial {
 void bh_dial_init(struct bh_dial *d, const char *path); /* PATH outlives it */
 void bh_dial_fini(struct bh_dial *d);
 /*
- * A descriptor as bh_wire_open gives it, or a negative errno. -EAGAIN after a
- * second where the broker doesn't answer, and then at once for as long as it
- * hasn't. Where nobody listens that costs nothing to find out. Where
- * it refuses, or its backlog is full, nobody tries again for a while.
+ * A descriptor as bh_wire_open gives it, or a negative errno. -EAGAIN where the
+ * broker doesn't answer for bh_broker_patience_ms, and then at once for as long
+ * as it hasn't. Where nobody listens that costs nothing to find out. Where it
+ * refuses, or its backlog is full, nobody tries again for a while.
  */
 int bh_dial(struct bh_dial *d);
 
 /* Whether nothing but messages to ignore has come in, so that a send makes
  * sense; false after an ERROR, which is logged, or at the end. */
 bool bh_wire_alive(int fd);
+
+/*
+ * How long a worker waits for what the broker is to answer at once, WELCOME and
+ * NOTED. Milliseconds; a second, which is longer than the health check waits,
+ * who would say 200 else where a publish has just given up. Changed by tests
+ * alone, whose machine may take the broker's part slowly, and before there are
+ * threads.
+ */
+extern int bh_broker_patience_ms;
 
 struct bh_wire;
 /* PATH must outlive it. NULL without memory. Connects at the first send. */

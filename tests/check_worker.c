@@ -517,12 +517,13 @@ START_TEST(test_health)
                                     "\"broker\":\"down\",\"log\":\"up\"}");
     ck_assert_ptr_nonnull(fcgi_header(&a, "Retry-After"));
     wk_broker_listen(&k);
-    int fd = fcgi_ask(k.socket, "GET", "/healthz", NULL, NULL);
-    int broker = wk_broker_accept(&k);
-    answer(fd);
+    do {
+        int fd = fcgi_ask(k.socket, "GET", "/healthz", NULL, NULL);
+        wk_broker_greet(&k);
+        answer(fd);
+    } while (a.status == 503 && says("\"broker\":\"down\"")); /* too slow */
     ck_assert_int_eq(a.status, 200);
     ck_assert(says("\"status\":\"up\""));
-    close(broker);
 }
 END_TEST
 

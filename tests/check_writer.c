@@ -392,37 +392,74 @@ note(struct bh_notes *n, int64_t seq, struct bh_link *settled)
     return job;
 }
 
-/* One that leaves takes nothing more, and answers what it has taken. */
-START_TEST(test_broker_leaves)
+/* A broker in the test's hand that N's next note goes to, and how it began: it
+ * had kept N waiting. */
+static int
+play_broker(struct bh_notes *n)
 {
     int listener = bh_sock_listen(broker, SOCK_SEQPACKET, 0600, 4);
     struct bh_welcome welcome = {.head = 0};
+    struct bh_buf msg = BH_BUF_INIT;
+    struct bh_link settled;
+
+    bh_list_init(&settled);
+    bh_notes_init(n, broker);
+    struct bh_job *early = note(n, 1, &settled);
+    ck_assert_int_eq(early->results[0].woken, BH_WOKEN_UNKNOWN);
+    ck_assert_int_eq(bh_notes_timeout(n, bh_now_ms()), -1);
+    bh_job_free(early);
+    int fd = accept(listener, NULL, NULL);
+    bh_welcome_encode(&msg, &welcome);
+    say(fd, &msg);
+    close(listener);
+    return fd;
+}
+
+/* One that leaves takes nothing more, and answers what it has taken. */
+START_TEST(test_broker_leaves)
+{
     struct bh_noted noted = {2, 1};
     const uint32_t woken = 7;
     struct bh_buf msg = BH_BUF_INIT;
     struct bh_link settled;
     struct bh_notes n;
+    int fd = play_broker(&n);
 
     bh_list_init(&settled);
-    bh_notes_init(&n, broker);
-    struct bh_job *early = note(&n, 1, &settled); /* it hasn't answered yet */
-    int fd = accept(listener, NULL, NULL);
-    bh_welcome_encode(&msg, &welcome);
-    say(fd, &msg);
     struct bh_job *first = note(&n, 2, &settled);
     ck_assert_int_eq(shutdown(fd, SHUT_RD), 0);
     bh_noted_encode(&msg, &noted, &woken);
     say(fd, &msg);
-    close(listener);
     close(fd);
     struct bh_job *second = note(&n, 3, &settled);
-    ck_assert_int_eq(early->results[0].woken, BH_WOKEN_UNKNOWN);
     ck_assert_int_eq(first->results[0].woken, woken);
     ck_assert_int_eq(second->results[0].woken, BH_WOKEN_UNKNOWN);
     bh_notes_fini(&n);
-    bh_job_free(early);
     bh_job_free(first);
     bh_job_free(second);
+}
+END_TEST
+
+/* One that is there, and never answers. */
+START_TEST(test_broker_keeps_silent)
+{
+    struct bh_link settled;
+    struct bh_notes n;
+    int fd = play_broker(&n);
+
+    bh_list_init(&settled);
+    int64_t before = bh_now_ms();
+    struct bh_job *job = note(&n, 2, &settled);
+    int64_t after = bh_now_ms();
+    bh_notes_expire(&n, before + bh_broker_patience_ms - 1, &settled);
+    ck_assert(!bh_list_empty(&n.waiting));
+    ck_assert_int_eq(bh_notes_timeout(&n, after + bh_broker_patience_ms), 0);
+    bh_notes_expire(&n, after + bh_broker_patience_ms, &settled);
+    ck_assert(bh_list_empty(&n.waiting));
+    ck_assert_int_eq(job->results[0].woken, BH_WOKEN_UNKNOWN);
+    bh_notes_fini(&n);
+    bh_job_free(job);
+    close(fd);
 }
 END_TEST
 
@@ -446,6 +483,7 @@ check_writer(void)
     tcase_add_test(c, test_end_stores_telemetry);
     tcase_add_test(c, test_end_stores_what_is_queued);
     tcase_add_test(c, test_broker_leaves);
+    tcase_add_test(c, test_broker_keeps_silent);
     suite_add_tcase(s, c);
     return s;
 }

@@ -13,6 +13,8 @@
 
 #define WK_MS 60000 /* for what isn't measured, on however slow a machine */
 
+#define WK_CONNS 8
+
 struct workerkit {
     char dir[64];
     char conf_path[96], socket[96], broker[96], log[96];
@@ -20,10 +22,14 @@ struct workerkit {
     pid_t worker, watcher;
     int finished;        /* the watcher's: a byte means all is well */
     int broker_listener; /* -1: there is no broker */
+    int conns[WK_CONNS]; /* taken, and nobody's yet */
+    int n_conns;
 };
 
 /* Fill a folder and start a worker; nobody listens for the broker yet. */
 void wk_open(struct workerkit *k);
+/* The same; it waits for the broker no longer than a worker does. */
+void wk_open_impatient(struct workerkit *k);
 /* SIGTERM; the worker must leave with 0 in time. Returns the milliseconds. */
 int wk_stop(struct workerkit *k);
 /* How many descriptors the worker holds. */
@@ -42,10 +48,17 @@ void wk_configure(struct workerkit *k, const char *more);
 
 /* ---- the broker ---- */
 
+/* The worker waits for it as long as the test does; see wk_open_impatient. */
 void wk_broker_listen(struct workerkit *k);
-/* Take a connection: HELLO is read, WELCOME sent. */
-int wk_broker_accept(struct workerkit *k);
-/* The next message of op OP into PACKET (BH_MSG_MAX bytes), R at its fields;
+/* Welcome whoever comes next. */
+void wk_broker_greet(struct workerkit *k);
+/*
+ * Take the connection whose first message is OP: HELLO has been read and
+ * WELCOME sent, the message hasn't been read. The worker's counts may come at
+ * any time and on any connection: they are dropped, here and below.
+ */
+int wk_broker_accept(struct workerkit *k, int op);
+/* The next message, of op OP, into PACKET (BH_MSG_MAX bytes), R at its fields;
  * *PASSED is a descriptor or -1. */
 void wk_broker_expect(int fd, int op, char *packet, struct bh_reader *r,
                       int *passed);

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "caller.h"
 #include "log.h"
 #include "sock.h"
 
@@ -108,17 +109,21 @@ bh_ctl_deny(const struct bh_conf *conf, const struct bh_denied *d)
 
 /* ---- the broker ---- */
 
+static const char *
+why_not(int got)
+{
+    if (got == -ECONNRESET) return "it closed the connection";
+    return got < 0 ? strerror(-got) : "it is of another build";
+}
+
 /* One packet, which must be OP; R is at its fields. */
 static int
 receive(int fd, enum bh_op op, char *packet, struct bh_reader *r)
 {
     struct bh_str text;
     char word[BH_ERROR_TEXT_MAX];
-    int passed;
-    ssize_t n = bh_sock_recv(fd, packet, BH_MSG_MAX, &passed, 0);
+    int got = bh_hear(fd, packet, BH_MSG_MAX, r, 0);
 
-    if (passed >= 0) close(passed);
-    int got = n > 0 ? bh_msg_open(r, packet, (size_t)n) : 0;
     if (got == (int)op) return 1;
     if (got == BH_OP_ERROR && bh_error_decode(r, &text))
         fprintf(stderr, "bellhopctl: the broker says: %s\n",
@@ -127,16 +132,14 @@ receive(int fd, enum bh_op op, char *packet, struct bh_reader *r)
         fprintf(stderr,
                 "bellhopctl: no answer from the broker: %s; its log may say "
                 "why\n",
-                n < 0 ? strerror((int)-n) : "it closed the connection");
+                why_not(got));
     return -1;
 }
 
+/* 1 where RC says that something was said, else -1. */
 static int
-send_message(int fd, struct bh_buf *m)
+said(int rc)
 {
-    int rc = m->failed ? -EINVAL : bh_sock_send(fd, m->p, m->len, -1, 0);
-
-    bh_buf_fini(m);
     if (rc == 0) return 1;
     fprintf(stderr, "bellhopctl: the broker: %s\n", strerror(-rc));
     return -1;
@@ -145,13 +148,9 @@ send_message(int fd, struct bh_buf *m)
 static int
 greet(int fd, char *packet)
 {
-    static const char program[] = "bellhopctl";
-    struct bh_hello hello = {(uint32_t)getpid(), {program, sizeof program - 1}};
-    struct bh_buf m = BH_BUF_INIT;
     struct bh_reader r;
+    int rc = said(bh_say_hello(fd, "bellhopctl"));
 
-    bh_hello_encode(&m, &hello);
-    int rc = send_message(fd, &m);
     return rc > 0 ? receive(fd, BH_OP_WELCOME, packet, &r) : rc;
 }
 
@@ -185,7 +184,7 @@ ask(const struct bh_conf *conf, struct bh_buf *m, enum bh_op op, char *packet,
         bh_buf_fini(m);
         return rc;
     }
-    rc = send_message(fd, m);
+    rc = said(bh_say(fd, m));
     if (rc > 0) rc = receive(fd, op, packet, r);
     close(fd);
     return rc;

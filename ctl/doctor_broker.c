@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "caller.h"
 #include "clock.h"
 #include "log.h"
 #include "sock.h"
@@ -83,15 +84,6 @@ bh_check_broker_socket(struct bh_doctor *d)
 
 /* ---- its answer ---- */
 
-static bool
-say(int fd, struct bh_buf *m)
-{
-    int rc = m->failed ? -ENOMEM : bh_sock_send(fd, m->p, m->len, -1, 0);
-
-    bh_buf_fini(m);
-    return rc == 0;
-}
-
 static void
 tell_other_words(struct bh_doctor *d, struct bh_reader *r, int op)
 {
@@ -110,45 +102,42 @@ tell_other_words(struct bh_doctor *d, struct bh_reader *r, int op)
                 BH_PROTO_VERSION);
 }
 
-/* One packet of OP; false: told why it isn't. */
-static bool
-hear(struct bh_doctor *d, int fd, enum bh_op op, struct bh_reader *r)
+/* RC is what became of saying or hearing something. */
+static void
+tell_silence(struct bh_doctor *d, int rc)
 {
-    static char packet[BH_MSG_MAX];
-    int passed;
-    ssize_t n = bh_sock_recv(fd, packet, sizeof packet, &passed, 0);
-
-    if (passed >= 0) close(passed);
-    if (n == 0) {
+    if (rc == -ECONNRESET || rc == -EPIPE)
         bh_tell(d, BH_WRONG, "name your user in broker { users }, or be root",
                 "it closes the connection at once");
-        return false;
-    }
-    if (n < 0) {
+    else
         bh_tell(d, BH_WRONG,
                 "see what it does (top, its log); restart it if it hangs: "
                 "nothing is lost",
-                "no answer within %d s: %s", ANSWER_MS / 1000,
-                strerror((int)-n));
-        return false;
-    }
-    int got = bh_msg_open(r, packet, (size_t)n);
-    if (got != (int)op) tell_other_words(d, r, got);
+                "no answer within %d s: %s", ANSWER_MS / 1000, strerror(-rc));
+}
+
+/* One packet of OP; false: told why it isn't. SAID: whether the question got
+ * there. */
+static bool
+hear(struct bh_doctor *d, int fd, int said, enum bh_op op, struct bh_reader *r)
+{
+    static char packet[BH_MSG_MAX];
+    int got = said < 0 ? said : bh_hear(fd, packet, sizeof packet, r, 0);
+
+    if (got < 0)
+        tell_silence(d, got);
+    else if (got != (int)op)
+        tell_other_words(d, r, got);
     return got == (int)op;
 }
 
 static bool
 greet(struct bh_doctor *d, int fd, struct bh_welcome *w)
 {
-    static const char program[] = "bellhopctl";
-    struct bh_hello hello = {(uint32_t)getpid(), {program, sizeof program - 1}};
-    struct bh_buf m = BH_BUF_INIT;
     struct bh_reader r;
+    int said = bh_say_hello(fd, "bellhopctl");
 
-    bh_hello_encode(&m, &hello);
-    if (!say(fd, &m)) return false;
-    if (!hear(d, fd, BH_OP_WELCOME, &r)) return false;
-    return bh_welcome_decode(&r, w);
+    return hear(d, fd, said, BH_OP_WELCOME, &r) && bh_welcome_decode(&r, w);
 }
 
 static bool
@@ -158,8 +147,7 @@ ask_figures(struct bh_doctor *d, int fd)
     struct bh_reader r;
 
     bh_stats_encode(&m);
-    if (!say(fd, &m)) return false;
-    if (!hear(d, fd, BH_OP_STATED, &r)) return false;
+    if (!hear(d, fd, bh_say(fd, &m), BH_OP_STATED, &r)) return false;
     if (bh_stated_decode(&r, d->report)) return true;
     tell_other_words(d, &r, 0);
     return false;

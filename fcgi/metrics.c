@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "caller.h"
 #include "count.h"
 #include "mem.h"
 #include "metric.h"
@@ -29,16 +30,13 @@ receive(int fd, struct bh_report *out)
 {
     unsigned char *p = bh_alloc(BH_MSG_MAX);
     struct bh_reader r;
-    int passed = -1;
 
     if (p == NULL) return -ENOMEM;
-    ssize_t n = bh_sock_recv(fd, p, BH_MSG_MAX, &passed, 0);
-    if (passed >= 0) close(passed);
-    bool good = n > 0 && bh_msg_open(&r, p, (size_t)n) == BH_OP_STATED &&
-                bh_stated_decode(&r, out);
+    int op = bh_hear(fd, p, BH_MSG_MAX, &r, 0);
+    bool good = op == BH_OP_STATED && bh_stated_decode(&r, out);
     bh_free(p);
     if (good) return 0;
-    return n < 0 ? (int)n : -EPROTO;
+    return op < 0 ? op : -EPROTO;
 }
 
 /* What this worker has counted goes first, so that it is in the answer. */
@@ -49,7 +47,7 @@ ask(int fd, struct bh_report *out)
     int rc = bh_counts_report(send_to, &fd);
 
     bh_stats_encode(&msg);
-    if (rc == 0) rc = msg.failed ? -ENOMEM : send_to(&fd, &msg);
+    if (rc == 0) rc = bh_say(fd, &msg);
     bh_buf_fini(&msg);
     return rc == 0 ? receive(fd, out) : rc;
 }

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "caller.h"
 #include "clock.h"
 #include "log.h"
 #include "mem.h"
@@ -39,30 +40,14 @@ receive_welcome(int fd, struct bh_welcome *out, int flags)
     struct bh_reader r;
     struct bh_str text;
     char word[BH_WORD_MAX * 2];
-    int passed;
+    int op = bh_hear(fd, packet, sizeof packet, &r, flags);
 
-    ssize_t n = bh_sock_recv(fd, packet, sizeof packet, &passed, flags);
-    if (passed >= 0) close(passed);
-    if (n <= 0) return n == 0 ? -ECONNRESET : (int)n;
-    int op = bh_msg_open(&r, packet, (size_t)n);
+    if (op < 0) return op;
     if (op == BH_OP_WELCOME && bh_welcome_decode(&r, out)) return 0;
     if (op == BH_OP_ERROR && bh_error_decode(&r, &text))
         bh_log(BH_WARN, "the broker refuses this worker: %s",
                bh_log_word(word, sizeof word, text.p, text.len));
     return -EPROTO;
-}
-
-static int
-greet(int fd)
-{
-    static const char program[] = "bellhop-worker";
-    struct bh_hello hello = {(uint32_t)getpid(), {program, sizeof program - 1}};
-    struct bh_buf msg = BH_BUF_INIT;
-
-    bh_hello_encode(&msg, &hello);
-    int rc = msg.failed ? -ENOMEM : bh_sock_send(fd, msg.p, msg.len, -1, 0);
-    bh_buf_fini(&msg);
-    return rc;
 }
 
 /* A connection that WELCOME is to come on. */
@@ -73,7 +58,7 @@ call_up(const char *path, int timeout_ms)
 
     if (fd < 0) return fd;
     int rc = bh_sock_timeouts(fd, timeout_ms);
-    if (rc == 0) rc = greet(fd);
+    if (rc == 0) rc = bh_say_hello(fd, "bellhop-worker");
     if (rc == 0) return fd;
     close(fd);
     return rc;
@@ -142,16 +127,12 @@ bh_wire_alive(int fd)
     struct bh_reader r;
     struct bh_str text;
     char word[BH_WORD_MAX * 2];
-    int passed;
 
     for (;;) {
-        ssize_t n =
-            bh_sock_recv(fd, packet, sizeof packet, &passed, MSG_DONTWAIT);
-        if (passed >= 0) close(passed);
-        if (n == -EAGAIN) return true;
-        if (n == -EMSGSIZE) continue;
-        if (n <= 0) return false;
-        if (bh_msg_open(&r, packet, (size_t)n) != BH_OP_ERROR) continue;
+        int op = bh_hear(fd, packet, sizeof packet, &r, MSG_DONTWAIT);
+        if (op == -EAGAIN) return true;
+        if (op < 0 && op != -EMSGSIZE) return false;
+        if (op != BH_OP_ERROR) continue;
         if (bh_error_decode(&r, &text))
             bh_log(BH_WARN, "the broker ends the connection: %s",
                    bh_log_word(word, sizeof word, text.p, text.len));

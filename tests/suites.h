@@ -18,6 +18,7 @@
     X(sock) \
     X(fcgirec) \
     X(proto) \
+    X(caller) \
     X(ctlpage) \
     X(rules) \
     X(hist) \

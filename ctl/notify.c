@@ -7,8 +7,6 @@
 #include "caller.h"
 #include "sock.h"
 
-#define WAIT_MS 1000
-
 static int
 greet(int fd)
 {
@@ -24,12 +22,12 @@ greet(int fd)
 }
 
 int
-bh_notify_open(const char *path)
+bh_notify_open(const char *path, int timeout_ms)
 {
     int fd = bh_sock_dial(path, SOCK_SEQPACKET);
 
     if (fd < 0) return fd;
-    int rc = bh_sock_timeouts(fd, WAIT_MS);
+    int rc = bh_sock_timeouts(fd, timeout_ms);
     if (rc == 0) rc = greet(fd);
     if (rc == 0) return fd;
     close(fd);

@@ -4,8 +4,9 @@
 
 #include "base.h"
 
-/* A connection to the broker at PATH, or a negative errno. */
-int bh_notify_open(const char *path);
+/* A connection to the broker at PATH, or a negative errno; it has TIMEOUT_MS
+ * for each of its answers. */
+int bh_notify_open(const char *path, int timeout_ms);
 /* Rows FIRST…LAST (at most BH_GROUP_MAX) are committed. WOKEN has room for
  * each: how many waiters it answered. False: nobody knows, and FD is of no more
  * use. */

@@ -399,7 +399,8 @@ publish_all(struct work *w, const struct bh_conf *conf)
                 o->domain);
         return EX_UNAVAILABLE;
     }
-    w->broker = bh_notify_open(conf->broker.socket);
+    w->broker =
+        bh_notify_open(conf->broker.socket, conf->worker.broker_timeout_ms);
     return o->file != NULL ? publish_file(w, o->file) : publish_one(w);
 }
 

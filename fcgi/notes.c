@@ -71,10 +71,10 @@ hang_up(struct bh_notes *n, struct bh_link *settled)
 }
 
 void
-bh_notes_init(struct bh_notes *n, const char *path)
+bh_notes_init(struct bh_notes *n, const char *path, int timeout_ms)
 {
     *n = (struct bh_notes){.fd = -1};
-    bh_dial_init(&n->broker, path);
+    bh_dial_init(&n->broker, path, timeout_ms);
     bh_list_init(&n->waiting);
 }
 
@@ -194,7 +194,7 @@ bh_notes_send(struct bh_notes *n, const struct bh_span_stored *span,
     }
     g->tag = note.tag;
     g->first = span->first;
-    g->deadline = bh_now_ms() + bh_broker_patience_ms;
+    g->deadline = bh_now_ms() + n->broker.timeout_ms;
     bh_list_init(&g->link);
     bh_list_init(&g->jobs);
     move_all(jobs, &g->jobs);

@@ -18,7 +18,8 @@ struct bh_notes {
     struct bh_link waiting; /* groups, the oldest first */
 };
 
-void bh_notes_init(struct bh_notes *n, const char *path);
+/* TIMEOUT_MS is for WELCOME, and for NOTED. */
+void bh_notes_init(struct bh_notes *n, const char *path, int timeout_ms);
 void bh_notes_fini(struct bh_notes *n); /* none may be waiting */
 
 /*
@@ -31,8 +32,7 @@ void bh_notes_send(struct bh_notes *n, const struct bh_span_stored *span,
 /* Read what the broker says; its jobs, or all when it has gone, to SETTLED. */
 void bh_notes_read(struct bh_notes *n, struct bh_link *settled);
 
-/* Jobs that have waited for bh_broker_patience_ms to SETTLED: that nobody knows
- * is all that their publishers are told. */
+/* Jobs that have waited for timeout_ms to SETTLED, `woken` unknown. */
 void bh_notes_expire(struct bh_notes *n, int64_t now_ms,
                      struct bh_link *settled);
 

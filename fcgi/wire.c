@@ -18,8 +18,6 @@
 /* Of a broker that has stopped reading: one sender waits in so long. */
 #define STALL_MS 1000
 
-int bh_broker_patience_ms = 1000;
-
 struct bh_wire {
     /* Senders hold it shared, so that nobody closes the descriptor under them;
      * sendmsg(2) itself keeps messages whole. */
@@ -77,9 +75,9 @@ bh_wire_open(const char *path, int timeout_ms, struct bh_welcome *out)
 }
 
 void
-bh_dial_init(struct bh_dial *d, const char *path)
+bh_dial_init(struct bh_dial *d, const char *path, int timeout_ms)
 {
-    *d = (struct bh_dial){.path = path, .fd = -1};
+    *d = (struct bh_dial){.path = path, .timeout_ms = timeout_ms, .fd = -1};
 }
 
 void
@@ -113,7 +111,7 @@ bh_dial(struct bh_dial *d)
         int rc = hear(d, MSG_DONTWAIT);
         if (rc != -ECONNRESET) return rc; /* else another may be there now */
     }
-    int fd = call_up(d->path, bh_broker_patience_ms);
+    int fd = call_up(d->path, d->timeout_ms);
     if (fd == -EAGAIN) d->pause_till = bh_now_ms() + PAUSE_MS;
     if (fd < 0) return fd;
     d->fd = fd;
@@ -143,13 +141,13 @@ bh_wire_alive(int fd)
 /* ---- the shared connection ---- */
 
 struct bh_wire *
-bh_wire_new(const char *path)
+bh_wire_new(const char *path, int timeout_ms)
 {
     struct bh_wire *w = bh_zalloc(sizeof *w);
 
     if (w == NULL) return NULL;
     w->fd = -1;
-    bh_dial_init(&w->dial, path);
+    bh_dial_init(&w->dial, path, timeout_ms);
     pthread_rwlock_init(&w->lock, NULL);
     return w;
 }

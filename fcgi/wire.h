@@ -25,14 +25,16 @@ int bh_wire_open(const char *path, int timeout_ms, struct bh_welcome *out);
  */
 struct bh_dial {
     const char *path;
+    int timeout_ms;     /* for WELCOME */
     int fd;             /* greeted, and not welcomed yet; -1: none */
     int64_t pause_till; /* by bh_now_ms */
 };
-void bh_dial_init(struct bh_dial *d, const char *path); /* PATH outlives it */
+/* PATH outlives it. */
+void bh_dial_init(struct bh_dial *d, const char *path, int timeout_ms);
 void bh_dial_fini(struct bh_dial *d);
 /*
  * A descriptor as bh_wire_open gives it, or a negative errno. -EAGAIN where the
- * broker doesn't answer for bh_broker_patience_ms, and then at once for as long
+ * broker doesn't answer for timeout_ms, and then at once for as long
  * as it hasn't. Where nobody listens that costs nothing to find out. Where it
  * refuses, or its backlog is full, nobody tries again for a while.
  */
@@ -42,18 +44,9 @@ int bh_dial(struct bh_dial *d);
  * sense; false after an ERROR, which is logged, or at the end. */
 bool bh_wire_alive(int fd);
 
-/*
- * How long a worker waits for what the broker is to answer at once, WELCOME and
- * NOTED. Milliseconds; a second, which is longer than the health check waits,
- * who would say 200 else where a publish has just given up. Changed by tests
- * alone, whose machine may take the broker's part slowly, and before there are
- * threads.
- */
-extern int bh_broker_patience_ms;
-
 struct bh_wire;
-/* PATH must outlive it. NULL without memory. Connects at the first send. */
-struct bh_wire *bh_wire_new(const char *path);
+/* As bh_dial_init. NULL without memory. Connects at the first send. */
+struct bh_wire *bh_wire_new(const char *path, int timeout_ms);
 void bh_wire_free(struct bh_wire *w); /* NULL is fine */
 
 /*

@@ -116,9 +116,10 @@ init(struct bh_worker *w, int listener, const char *own, const char *conf_path,
         .listener = listener, .own = own, .conf_path = conf_path};
     bh_setup_slot_init(&w->setup, setup);
     w->first = bh_setup_get(&w->setup);
-    w->wire = bh_wire_new(conf->broker.socket);
+    w->wire = bh_wire_new(conf->broker.socket, conf->worker.broker_timeout_ms);
     w->writer =
-        bh_writer_new(conf->log.path, conf->log.sync, conf->broker.socket);
+        bh_writer_new(conf->log.path, conf->log.sync, conf->broker.socket,
+                      conf->worker.broker_timeout_ms);
     if (w->writer != NULL)
         bh_writer_deliveries(w->writer, conf->log.deliveries_kept);
     w->rates = open_rates(conf);

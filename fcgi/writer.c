@@ -16,7 +16,7 @@
 #include "thread.h"
 
 #define QUEUED_MS 5000 /* a request waits this long for the log */
-#define TAKEN_MS  5000 /* and this long for a commit under way */
+#define TAKEN_MS  3000 /* and this long for a commit under way */
 #define STOP_MS   8000 /* for all that is queued, at the end */
 
 struct bh_writer {
@@ -238,7 +238,8 @@ run(void *arg)
 /* ---- its life ---- */
 
 struct bh_writer *
-bh_writer_new(const char *log_path, enum bh_sync sync, const char *broker_path)
+bh_writer_new(const char *log_path, enum bh_sync sync, const char *broker_path,
+              int broker_ms)
 {
     struct bh_writer *w = bh_zalloc(sizeof *w);
 
@@ -253,7 +254,7 @@ bh_writer_new(const char *log_path, enum bh_sync sync, const char *broker_path)
     bh_list_init(&w->open);
     bh_record_init(&w->record);
     w->append = (struct bh_append){.path = log_path, .sync = sync};
-    bh_notes_init(&w->broker, broker_path);
+    bh_notes_init(&w->broker, broker_path, broker_ms);
     return w;
 }
 
@@ -332,9 +333,11 @@ bh_writer_has_room(struct bh_writer *w, struct bh_str publisher,
 static bool
 is_late(const struct bh_writer *w, const struct bh_job *job, int64_t now_us)
 {
-    int64_t most = job->taken ? QUEUED_MS + TAKEN_MS : QUEUED_MS;
+    int64_t ms = QUEUED_MS;
 
-    return w->stop || now_us - job->queued_us >= most * 1000;
+    /* The broker may keep us waiting twice: for WELCOME, and for NOTED. */
+    if (job->taken) ms += TAKEN_MS + 2 * w->broker.broker.timeout_ms;
+    return w->stop || now_us - job->queued_us >= ms * 1000;
 }
 
 /* One that has waited for too long, which nobody else answers now; where it was

@@ -12,9 +12,10 @@
 #include "store.h"
 
 struct bh_writer;
-/* The paths must outlive it. NULL without memory or descriptors. */
+/* The paths must outlive it; BROKER_MS as for bh_notes_init. NULL without
+ * memory or descriptors. */
 struct bh_writer *bh_writer_new(const char *log_path, enum bh_sync sync,
-                                const char *broker_path);
+                                const char *broker_path, int broker_ms);
 /* Finishes what is queued and ends the thread. NULL is fine. False, and nothing
  * is freed, where the log is locked for too long by somebody else. */
 bool bh_writer_free(struct bh_writer *w);

@@ -53,7 +53,8 @@ struct bh_conf {
         char *socket; /* NULL: only an inherited one */
         int threads;
         int io_timeout_ms;
-        int refusals_kept; /* rows */
+        int broker_timeout_ms; /* more than the health check gives it */
+        int refusals_kept;     /* rows */
     } worker;
     struct { /* events a second and how many at once; a rate of 0: no limit */
         int publisher_rate, publisher_burst;

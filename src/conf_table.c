@@ -163,6 +163,7 @@ const struct bh_option bh_option_table[] = {
     {"worker", "socket", .kind = BH_OPTION_SOCKET, AT(worker.socket), .def = "", .check = check_path, .fixed = true},
     {"worker", "threads", INT(1, 256, 1), AT(worker.threads), .def = "8", .fixed = true},
     {"worker", "io_timeout_seconds", INT(1, 600, 1000), AT(worker.io_timeout_ms), .def = "30"},
+    {"worker", "broker_timeout_seconds", INT(1, 600, 1000), AT(worker.broker_timeout_ms), .def = "1", .fixed = true},
     {"worker", "refusals_kept", INT(0, 10000000, 1), AT(worker.refusals_kept), .def = "10000"},
 
     {"limits", "publisher_events_per_second", INT(0, 1000000, 1), AT(limits.publisher_rate), .def = "50000"},

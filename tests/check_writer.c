@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "caller.h"
 #include "clock.h"
 #include "fcgi/beacon.h"
 #include "fcgi/count.h"
@@ -22,7 +23,8 @@
 #include "sock.h"
 #include "suites.h"
 
-#define DOMAIN ((struct bh_str){"tasks", 5})
+#define BROKER_MS 1000
+#define DOMAIN    ((struct bh_str){"tasks", 5})
 
 static struct bh_writer *writer;
 static char path[128], broker[128];
@@ -33,7 +35,7 @@ start(void)
     bh_logbox_setup();
     snprintf(path, sizeof path, "%s", bh_logbox_path(""));
     snprintf(broker, sizeof broker, "%s", bh_logbox_path("-broker"));
-    writer = bh_writer_new(path, BH_SYNC_NORMAL, broker);
+    writer = bh_writer_new(path, BH_SYNC_NORMAL, broker, BROKER_MS);
     ck_assert_ptr_nonnull(writer);
 }
 
@@ -392,27 +394,34 @@ note(struct bh_notes *n, int64_t seq, struct bh_link *settled)
     return job;
 }
 
+static int
+welcome(int listener)
+{
+    struct bh_welcome welcome = {.head = 0};
+    struct bh_buf msg = BH_BUF_INIT;
+    int fd = accept(listener, NULL, NULL);
+
+    bh_welcome_encode(&msg, &welcome);
+    say(fd, &msg);
+    close(listener);
+    return fd;
+}
+
 /* A broker in the test's hand that N's next note goes to, and how it began: it
  * had kept N waiting. */
 static int
 play_broker(struct bh_notes *n)
 {
     int listener = bh_sock_listen(broker, SOCK_SEQPACKET, 0600, 4);
-    struct bh_welcome welcome = {.head = 0};
-    struct bh_buf msg = BH_BUF_INIT;
     struct bh_link settled;
 
     bh_list_init(&settled);
-    bh_notes_init(n, broker);
+    bh_notes_init(n, broker, BROKER_MS);
     struct bh_job *early = note(n, 1, &settled);
     ck_assert_int_eq(early->results[0].woken, BH_WOKEN_UNKNOWN);
     ck_assert_int_eq(bh_notes_timeout(n, bh_now_ms()), -1);
     bh_job_free(early);
-    int fd = accept(listener, NULL, NULL);
-    bh_welcome_encode(&msg, &welcome);
-    say(fd, &msg);
-    close(listener);
-    return fd;
+    return welcome(listener);
 }
 
 /* One that leaves takes nothing more, and answers what it has taken. */
@@ -451,15 +460,46 @@ START_TEST(test_broker_keeps_silent)
     int64_t before = bh_now_ms();
     struct bh_job *job = note(&n, 2, &settled);
     int64_t after = bh_now_ms();
-    bh_notes_expire(&n, before + bh_broker_patience_ms - 1, &settled);
+    bh_notes_expire(&n, before + BROKER_MS - 1, &settled);
     ck_assert(!bh_list_empty(&n.waiting));
-    ck_assert_int_eq(bh_notes_timeout(&n, after + bh_broker_patience_ms), 0);
-    bh_notes_expire(&n, after + bh_broker_patience_ms, &settled);
+    ck_assert_int_eq(bh_notes_timeout(&n, after + BROKER_MS), 0);
+    bh_notes_expire(&n, after + BROKER_MS, &settled);
     ck_assert(bh_list_empty(&n.waiting));
     ck_assert_int_eq(job->results[0].woken, BH_WOKEN_UNKNOWN);
     bh_notes_fini(&n);
     bh_job_free(job);
     close(fd);
+}
+END_TEST
+
+/* Nobody is told that it isn't stored while there is time for the broker. */
+START_TEST(test_broker_has_its_time)
+{
+    struct answer a = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0,
+                       NULL};
+    int listener = bh_sock_listen(broker, SOCK_SEQPACKET, 0600, 4);
+    int64_t now = bh_now_ms(), wall = bh_wall_ms();
+    char packet[BH_MSG_MAX];
+    struct bh_reader r;
+
+    bh_writer_free(writer);
+    writer = bh_writer_new(path, BH_SYNC_NORMAL, broker, 600 * 1000);
+    ck_assert_int_eq(bh_writer_submit(writer, job_of("a"), take_answer, &a),
+                     BH_GRANTED);
+    int fd = welcome(listener);
+    ck_assert_int_eq(bh_hear(fd, packet, sizeof packet, &r, 0), BH_OP_HELLO);
+    ck_assert_int_eq(bh_hear(fd, packet, sizeof packet, &r, 0), BH_OP_NOTE);
+    bh_clock_fake(now + 500 * 1000, wall);
+    bh_writer_expire(writer);
+    bh_clock_real();
+    ck_assert_int_eq(a.n, 0);
+    close(fd);
+    pthread_mutex_lock(&a.lock);
+    while (a.n == 0) pthread_cond_wait(&a.come, &a.lock);
+    pthread_mutex_unlock(&a.lock);
+    ck_assert_ptr_nonnull(a.job);
+    ck_assert_int_eq(a.job->results[0].woken, BH_WOKEN_UNKNOWN);
+    free(a.job);
 }
 END_TEST
 
@@ -484,6 +524,7 @@ check_writer(void)
     tcase_add_test(c, test_end_stores_what_is_queued);
     tcase_add_test(c, test_broker_leaves);
     tcase_add_test(c, test_broker_keeps_silent);
+    tcase_add_test(c, test_broker_has_its_time);
     suite_add_tcase(s, c);
     return s;
 }

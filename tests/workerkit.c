@@ -16,7 +16,6 @@
 
 #include "auth.h"
 #include "clock.h"
-#include "fcgi/wire.h"
 #include "fcgi/worker.h"
 #include "fcgirec.h"
 #include "log.h"
@@ -54,14 +53,15 @@ wk_configure(struct workerkit *k, const char *more)
         "log_level = \"info\"\n"
         "log { path = \"log.db\" sync = \"normal\" }\n"
         "broker { socket = \"broker.sock\" }\n"
-        "worker { threads = 3 io_timeout_seconds = 2 refusals_kept = 100 }\n"
+        "worker { threads = 3 io_timeout_seconds = 2 refusals_kept = 100\n"
+        "  broker_timeout_seconds = %d }\n"
         "key \"main\" { algorithm = \"HS256\" file = \"main.key\" }\n"
         "cors { origins_with_credentials = { \"https://app.example\" }\n"
         "  origins = { \"https://kiosk.example\" } }\n"
         "domain \"tasks\" { }\n"
         "domain \"old\" { legacy = true }\n"
         "domain \"off\" { enabled = false }\n%s",
-        more);
+        k->broker_seconds, more);
     write_file(k, "conf", bh_buf_cstr(&text));
     bh_buf_fini(&text);
 }
@@ -126,7 +126,7 @@ start_watcher(struct workerkit *k)
 }
 
 static void
-start_worker(struct workerkit *k, int words, int patience_ms)
+start_worker(struct workerkit *k, int words)
 {
     int listener = bh_sock_listen(k->socket, SOCK_STREAM, 0660, 64);
 
@@ -144,7 +144,6 @@ start_worker(struct workerkit *k, int words, int patience_ms)
         struct bh_setup *s = bh_setup_read(k->conf_path, complain, NULL);
         if (s == NULL) exit(78);
         bh_log_level(s->conf->log_level);
-        bh_broker_patience_ms = patience_ms;
         int rc = bh_worker_run(listener, k->socket, k->conf_path, s);
         close(listener);
         exit(rc);
@@ -164,13 +163,13 @@ wait_for_worker(struct workerkit *k)
 }
 
 static void
-open_kit(struct workerkit *k, int patience_ms)
+open_kit(struct workerkit *k, int broker_seconds)
 {
-    memset(k, 0, sizeof *k);
-    k->broker_listener = -1;
+    *k = (struct workerkit){.broker_listener = -1,
+                            .broker_seconds = broker_seconds};
     make_folder(k);
     int words = start_watcher(k);
-    start_worker(k, words, patience_ms);
+    start_worker(k, words);
     close(words);
     wait_for_worker(k);
 }
@@ -178,13 +177,13 @@ open_kit(struct workerkit *k, int patience_ms)
 void
 wk_open(struct workerkit *k)
 {
-    open_kit(k, 10 * WK_MS);
+    open_kit(k, 10 * WK_MS / 1000);
 }
 
 void
 wk_open_impatient(struct workerkit *k)
 {
-    open_kit(k, bh_broker_patience_ms);
+    open_kit(k, 1);
 }
 
 int

@@ -21,6 +21,7 @@ struct workerkit {
     struct bh_conf *conf; /* as the worker has read it, to sign tokens with */
     pid_t worker, watcher;
     int finished;        /* the watcher's: a byte means all is well */
+    int broker_seconds;  /* worker.broker_timeout_seconds */
     int broker_listener; /* -1: there is no broker */
     int conns[WK_CONNS]; /* taken, and nobody's yet */
     int n_conns;
@@ -28,7 +29,7 @@ struct workerkit {
 
 /* Fill a folder and start a worker; nobody listens for the broker yet. */
 void wk_open(struct workerkit *k);
-/* The same; it waits for the broker no longer than a worker does. */
+/* The same; it waits a second for the broker. */
 void wk_open_impatient(struct workerkit *k);
 /* SIGTERM; the worker must leave with 0 in time. Returns the milliseconds. */
 int wk_stop(struct workerkit *k);

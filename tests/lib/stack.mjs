@@ -338,7 +338,8 @@ function defaults(socket) {
   return {
     log: { path: 'log.db' },
     broker: { socket: 'broker.sock' },
-    worker: { socket },
+    // The machine may stand still for longer than a second.
+    worker: { socket, broker_timeout_seconds: 20 },
     token: {},
     cors: { origins_with_credentials: ['http://localhost:5173'], origins: ['https://open.example'] },
     key: Object.fromEntries(Object.values(keys).map(key)),

@@ -10,7 +10,8 @@ import { after } from 'node:test';
 import { build, event, root, Stack } from '../lib/stack.mjs';
 import { waitFor } from '../lib/wait.mjs';
 
-const stack = await Stack.start();
+// A broker that is away has a socket here, so that whoever asks it waits.
+const stack = await Stack.start({ conf: { worker: { broker_timeout_seconds: 1 } } });
 const kept = [];
 after(async () => {
   for (const each of kept) await each.end();

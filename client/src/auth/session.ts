@@ -2,7 +2,7 @@
 import { Bus } from './bus.js';
 import { DAY_MS, Renewal } from './renewal.js';
 import { SessionState } from './state.js';
-import { checkedSession, EXPIRY, LOGOUT, parsed, SharedStore, text } from './store.js';
+import { checkedSession, EXPIRY, LOGOUT, parsed, SESSION, SharedStore, text } from './store.js';
 import type { Auth, AuthEnv, AuthOptions, Session } from './types.js';
 
 export class SessionKeeper implements Omit<Auth, 'fetch'> {
@@ -102,7 +102,7 @@ export class SessionKeeper implements Omit<Auth, 'fetch'> {
   #heard(message: Record<string, unknown>): void {
     const is = this.#is;
     const sid = text(message.sid);
-    if (message.type === 'login' && sid && sid !== is.sid) is.follow(sid);
+    if (message.type === 'login' && sid) is.recheck(sid);
     if (!sid || sid !== is.sid) return;
     const session = checkedSession(message.session);
     const rev = text(message.rev) ?? '';
@@ -122,11 +122,13 @@ export class SessionKeeper implements Omit<Auth, 'fetch'> {
   #listen(): void {
     this.#off.push(
       this.#env.onStorage((key, value) => {
-        const { sid } = this.#is;
+        const is = this.#is;
+        const { sid } = is;
         if (key === EXPIRY) this.#renewal.schedule();
+        if (value === null) return;
+        if (key === SESSION) is.recheck();
         // A value that names no session may be meant for this one: signing out is the safe mistake.
-        if (key === LOGOUT && value !== null && sid && (text(parsed(value).sid) ?? sid) === sid)
-          this.#is.end(undefined, true);
+        if (key === LOGOUT && sid && (text(parsed(value).sid) ?? sid) === sid) is.end(undefined, true);
       }),
     );
     for (const type of ['online', 'pageshow', 'resume', 'visibilitychange'] as const) {

@@ -85,7 +85,7 @@ export class SessionState {
     const { sid } = session;
     const owner = ownerOf(session);
     const another = this.sid !== sid;
-    if (this.#owner !== null && this.#owner !== owner) this.#leave('Another user has signed in');
+    if (this.#owner !== null && this.#owner !== owner) this.#leave('Another login');
     if (this.#user.signal.aborted) this.#user = new AbortController();
     this.#owner = owner;
     Object.assign(this, untroubled, { sid, session, rev, since: env.wall() });
@@ -108,7 +108,7 @@ export class SessionState {
   /** Another tab has signed in, or did before this page was loaded. */
   follow(sid: string): void {
     // Whose it is shows when the token comes. Until then an expired session's user is taken to be back.
-    if (this.session) this.#leave('Signed in again in another tab');
+    if (this.session) this.#leave('Another login');
     this.#forget();
     this.sid = sid;
     this.become('refreshing');
@@ -128,14 +128,20 @@ export class SessionState {
     this.become('expired');
   }
 
-  /** What storage says of the session: a tab that slept, or is quicker than a message, hasn't heard it. */
-  recheck(): void {
+  /**
+   * What storage says of the session: a tab that slept, or is quicker than a message, hasn't heard it. `told`: the
+   * one that another tab says it has begun; where two begin at once, storage alone knows which came last.
+   */
+  recheck(told?: string): void {
     const { store } = this.around;
     const shared = store.read();
-    if (shared && shared.sid !== this.sid) this.follow(shared.sid);
-    if (shared !== null || !this.sid) return;
-    if (store.over() === this.sid) this.expire();
-    else this.end(undefined, true);
+    const sid = shared ? shared.sid : told;
+    if (sid) {
+      if (sid !== this.sid) this.follow(sid);
+    } else if (shared === null && this.sid) {
+      if (store.over() === this.sid) this.expire();
+      else this.end(undefined, true);
+    }
   }
 
   become(state: AuthState, elsewhere = false): void {

@@ -11,7 +11,7 @@ import type { Session } from './types.js';
 
 export const EXPIRY = 'auth-expiry';
 export const LOGOUT = 'auth-logout';
-const SESSION = 'auth-session';
+export const SESSION = 'auth-session';
 const RETRY = 'auth-retry';
 
 /** `rev` names a token without telling it. */

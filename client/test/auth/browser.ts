@@ -57,6 +57,7 @@ export class FakeBrowser {
   latencyMs = 1;
   /** How long one tab's write to storage takes to be read by another. */
   storageLagMs = 0;
+  #writes = 0;
   withLocks = true;
   withStorage = true;
   withChannels = true;
@@ -69,16 +70,18 @@ export class FakeBrowser {
     for (const tab of this.tabs) tab.auth.close();
   }
 
-  /** As devtools do it: every tab is told. */
+  /** As devtools do it: every tab is told. What a tab has written since stays what it reads. */
   setItem(key: string, value: string | null, by?: Tab): void {
+    const nth = ++this.#writes;
     put(this.stored, key, value);
+    by?.wrote.set(key, nth);
     for (const tab of this.tabs) {
       const late = tab === by ? 0 : this.storageLagMs;
       if (!late) put(tab.view, key, value);
       if (tab === by || tab.frozen) continue;
       setTimeout(
         () => {
-          put(tab.view, key, value);
+          if (late && (tab.wrote.get(key) ?? 0) < nth) put(tab.view, key, value);
           tab.stored(key, value);
         },
         Math.max(late, this.latencyMs),
@@ -101,6 +104,8 @@ export class Tab {
   frozen = false;
   /** Of storage, what this tab has read so far. */
   readonly view: Map<string, string>;
+  /** By key, which of all writes was the last of its own. */
+  readonly wrote = new Map<string, number>();
   #storageListeners = new Set<(key: string | null, value: string | null) => void>();
   #pageListeners = new Map<string, Set<(e: object) => void>>();
 

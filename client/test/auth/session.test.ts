@@ -598,6 +598,31 @@ describe('logout', () => {
   });
 });
 
+describe('two log-ins that cross', () => {
+  for (const [apart, storageLagMs] of [
+    [0, 0],
+    [20, 0],
+    [0, 90],
+    [20, 90],
+    [20, 200],
+  ] as const) {
+    it(`${apart} ms apart, storage ${storageLagMs} ms late: all tabs are in the same session, and a logout ends it`, async () => {
+      const tabs = Array.from({ length: 3 }, () => browser.tab({ refresh }));
+      Object.assign(browser, { latencyMs: 50, storageLagMs });
+      at(tabs, 0).auth.login(session({ sid: 's-2', userId: 'ben' }));
+      await ms(apart);
+      at(tabs, 1).auth.login(session({ sid: 's-3', userId: 'eve' }));
+      await ms(5_000);
+      expect(states(tabs)).toEqual(['active', 'active', 'active']);
+      expect(new Set(tabs.map((tab) => tab.auth.sessionKey()))).toEqual(new Set(['hotel-1/eve']));
+      expect(new Set(await tokens(tabs)).size).toBe(1);
+      at(tabs, 1).auth.logout();
+      await ms(1_000);
+      expect(states(tabs)).toEqual(['loggedOut', 'loggedOut', 'loggedOut']);
+    });
+  }
+});
+
 describe('C35: another user’s login', () => {
   it('ends what the first one had open, in all tabs', async () => {
     const tabs = await signedIn(2);
@@ -607,6 +632,16 @@ describe('C35: another user’s login', () => {
     expect(signals.map((signal) => signal.aborted)).toEqual([true, true]);
     expect(tabs.map((tab) => tab.auth.sessionKey())).toEqual(['hotel-1/ben', 'hotel-1/ben']);
     expect(tabs.map((tab) => tab.auth.signal().aborted)).toEqual([false, false]);
+  });
+
+  it('is followed where storage says so later than the message', async () => {
+    const tabs = await signedIn(3);
+    Object.assign(browser, { latencyMs: 50, storageLagMs: 200 });
+    at(tabs, 1).auth.login(session({ sid: 's-2', userId: 'ben' }));
+    await ms(1_000);
+    expect(tabs.map((tab) => tab.auth.sessionKey())).toEqual(Array(3).fill('hotel-1/ben'));
+    expect(new Set(await tokens(tabs)).size).toBe(1);
+    expect(refreshes).toEqual([]);
   });
 
   it('is seen too when a refresh gives another user’s token', async () => {

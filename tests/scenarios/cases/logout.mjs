@@ -4,12 +4,9 @@ import { max, spread } from '../lib/figures.mjs';
 import { Person } from '../lib/person.mjs';
 import { Numbers } from '../lib/rig.mjs';
 
-// Sign in again in both tabs, until a poll is in flight.
+// Sign in again in both tabs at once, until a poll is in flight.
 async function back(person) {
-  for (const tab of person.tabs) {
-    await sleep(30); // another tab's sign-in may be on its way
-    await tab.ready();
-  }
+  await Promise.all(person.tabs.map((tab) => tab.ready()));
   await person.settled();
 }
 
@@ -36,7 +33,7 @@ export async function logouts(t, { abortKey, serverKey, quietKey, times, leads =
     const aborts = (await b.probe('aborts')).length;
     await a.click('logout');
     const clicked = (await a.probe('clicks')).at(-1).at;
-    await b.until('that it has stopped', () => document.querySelector('#list') === null || document.querySelector('[role=alert]') !== null, null, { ms: 2000 }).catch(() => {});
+    await b.until('that it has stopped', () => document.querySelector('#list') === null || document.querySelector('[role=alert]') !== null, null, { ms: 10_000 }).catch(() => {});
     await sleep(250);
     const aborted = (await b.probe('aborts')).slice(aborts).find((at) => at >= clicked - 5);
     if (leads && !busy) took.push((aborted ?? Infinity) - clicked);
@@ -47,7 +44,7 @@ export async function logouts(t, { abortKey, serverKey, quietKey, times, leads =
     if (numbers) await numbers.stop();
   }
   const cleared = await emptied(person);
-  if (abortKey) t.cell(abortKey, spread(took), true, took.length === times && max(took) < 200);
+  if (abortKey) t.cell(abortKey, spread(took), took.every(Number.isFinite), took.length === times && max(took) < 200);
   if (serverKey) t.cell(serverKey, `${spread(left)}; then in flight ${max(held)}${t.rig.stack ? `, in the broker ${max(parked)}` : ''}`, true, left.length > 0 && max(left) <= 400 && max(held) + max(parked) === 0);
   if (quietKey) t.later(quiet(t, { person, stale, cleared, quietKey, held }));
   else await person.close();

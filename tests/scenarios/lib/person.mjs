@@ -75,7 +75,7 @@ export class Tab {
   async #begins() {
     const patience = { ms: 120_000 };
     await this.until('what it shows', () => document.querySelector('#login, #list') !== null, null, patience);
-    if (await this.page.evaluate(() => document.querySelector('#login') !== null)) await this.click('login');
+    await this.page.evaluate(() => document.querySelector('#login')?.click());
     await this.until('its list', () => document.querySelector('#list') !== null, null, patience);
     // What comes from now on is to be shown: a client that knows positions knows its own.
     await this.until('where it is in the log', () => !window.client || window.client.getSnapshot().cursor !== null, null, patience);

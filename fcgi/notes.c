@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "caller.h"
 #include "clock.h"
 #include "mem.h"
 #include "proto.h"
@@ -107,15 +108,13 @@ take_noted(struct bh_notes *n, struct bh_reader *r, const struct bh_noted *m,
 
 /* False where the connection is of no more use. */
 static bool
-take_message(struct bh_notes *n, const char *packet, size_t len,
+take_message(struct bh_notes *n, int op, struct bh_reader *r,
              struct bh_link *settled)
 {
-    struct bh_reader r;
     struct bh_noted noted;
-    int op = bh_msg_open(&r, packet, len);
 
-    if (op == BH_OP_NOTED && bh_noted_decode(&r, &noted))
-        take_noted(n, &r, &noted, settled);
+    if (op == BH_OP_NOTED && bh_noted_decode(r, &noted))
+        take_noted(n, r, &noted, settled);
     return op != BH_OP_ERROR && op != 0;
 }
 
@@ -124,16 +123,14 @@ static void
 read_all(struct bh_notes *n, bool wait, struct bh_link *settled)
 {
     char packet[BH_GROUP_MAX * 4 + 64];
-    int passed;
+    struct bh_reader r;
 
     while (n->fd >= 0) {
-        ssize_t len = bh_sock_recv(n->fd, packet, sizeof packet, &passed,
-                                   wait ? 0 : MSG_DONTWAIT);
-        if (passed >= 0) close(passed);
-        if (len == -EAGAIN) return;
-        if (len == -EMSGSIZE) continue;
-        if (len <= 0 || !take_message(n, packet, (size_t)len, settled))
-            hang_up(n, settled);
+        int op =
+            bh_hear(n->fd, packet, sizeof packet, &r, wait ? 0 : MSG_DONTWAIT);
+        if (op == -EAGAIN) return;
+        if (op == -EMSGSIZE) continue;
+        if (op < 0 || !take_message(n, op, &r, settled)) hang_up(n, settled);
     }
 }
 

@@ -14,6 +14,8 @@
 #include "sock.h"
 #include "suites.h"
 
+#define WAIT_MS 1000
+
 static char dir[64], path[96];
 static int listener, broker; /* the broker's end */
 static struct bh_buf ping;
@@ -77,7 +79,7 @@ expect_the_next(struct bh_wire *w)
 /* Whoever has just found nobody there finds the one that comes after. */
 START_TEST(one_that_has_started_is_found_at_once)
 {
-    struct bh_wire *w = bh_wire_new(path, 1000);
+    struct bh_wire *w = bh_wire_new(path, WAIT_MS);
 
     close(listener);
     ck_assert_int_eq(bh_wire_send(w, &ping, -1), -ENOTCONN);
@@ -92,7 +94,7 @@ END_TEST
  * has kept waiting it welcomes before anybody who comes later. */
 START_TEST(one_that_answers_late_is_found_at_once)
 {
-    struct bh_wire *w = bh_wire_new(path, 1000);
+    struct bh_wire *w = bh_wire_new(path, WAIT_MS);
 
     ck_assert_int_eq(bh_wire_send(w, &ping, -1), -ENOTCONN);
     ck_assert_int_eq(bh_wire_send(w, &ping, -1), -ENOTCONN);
@@ -104,7 +106,7 @@ END_TEST
 
 START_TEST(one_that_ends_before_it_answers_makes_way_for_the_next)
 {
-    struct bh_wire *w = bh_wire_new(path, 1000);
+    struct bh_wire *w = bh_wire_new(path, WAIT_MS);
 
     ck_assert_int_eq(bh_wire_send(w, &ping, -1), -ENOTCONN);
     close(listener);
@@ -130,7 +132,7 @@ START_TEST(one_that_refuses_is_left_alone_for_a_while)
     struct bh_dial d;
     pthread_t thread;
 
-    bh_dial_init(&d, path, 1000);
+    bh_dial_init(&d, path, WAIT_MS);
     ck_assert_int_eq(pthread_create(&thread, NULL, refuse, NULL), 0);
     ck_assert_int_eq(bh_dial(&d), -EPROTO);
     pthread_join(thread, NULL);
@@ -144,7 +146,7 @@ END_TEST
  * would take ten. */
 START_TEST(few_wait_for_one_that_does_not_read)
 {
-    struct bh_wire *w = bh_wire_new(path, 1000);
+    struct bh_wire *w = bh_wire_new(path, WAIT_MS);
     pthread_t thread = welcomer();
     char waste[64];
     int rc;

@@ -143,6 +143,7 @@ async function follow(org, cursor, n) {
   while (seen.length < n) {
     const res = await stack.poll({ org, cursor });
     assert.equal(res.status, 200, res.text);
+    assert.equal(res.json.gap, null, res.text);
     seen.push(...ids(res.json.events));
     cursor = res.json.cursor;
   }

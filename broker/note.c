@@ -25,7 +25,7 @@ bh_note_keep(struct bh_conn *c, const struct bh_note *m)
     if (!n) return false;
     n->conn = c;
     n->note = *m;
-    n->until = b->now + BH_NOTE_TIMEOUT_MS;
+    n->until = b->now + b->conf->worker.broker_timeout_ms + BH_NOTE_GRACE_MS;
     bh_list_init(&n->link);
     bh_list_add(&b->notes, &n->link);
     b->n_notes++;

@@ -5,9 +5,9 @@
 
 #include "conn.h"
 
-/* A worker has given up by then. */
-#define BH_NOTE_TIMEOUT_MS 2000
-#define BH_NOTES_MAX       4096
+/* After worker.broker_timeout_seconds: a worker has given up by then. */
+#define BH_NOTE_GRACE_MS 1000
+#define BH_NOTES_MAX     4096
 
 /* Keep M until its rows are read; false where there's no memory or room. */
 bool bh_note_keep(struct bh_conn *c, const struct bh_note *m);

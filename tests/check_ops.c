@@ -288,10 +288,14 @@ START_TEST(note_for_rows_that_never_come)
     struct bh_reader r;
     int fd = dial();
 
+    k.b.conf->worker.broker_timeout_ms = 20000;
     bh_note_encode(&b, &m);
     say(fd, &b);
     ck_assert_uint_eq(k.b.n_notes, 1);
-    kit_sleep(&k, 2001);
+    kit_sleep(&k, 20000);
+    turn();
+    ck_assert_uint_eq(k.b.n_notes, 1);
+    kit_sleep(&k, 1001);
     turn();
     ck_assert_uint_eq(k.b.n_notes, 0);
     ck_assert_int_eq(hear(fd, &r), -1);
